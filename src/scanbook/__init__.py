@@ -1,0 +1,1 @@
+"""scanbook: five student assignments on medical images, run again properly."""
