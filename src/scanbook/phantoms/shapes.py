@@ -1,0 +1,137 @@
+"""Small drawing helpers that every modality shares.
+
+All of them take coordinates as arrays, never a picture, so that the same
+anatomy can be drawn on a square raster (a radiograph) or along the beams of
+an ultrasound probe. Edges are soft: a structure covers a pixel partly, as a
+real detector would see it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+Array = np.ndarray
+
+
+def patient_rng(seed: int, index: int, stream: int = 0) -> np.random.Generator:
+    """Random numbers of one patient, independent of every other patient.
+
+    seed    the seed of the set; index the patient's number; stream tells apart several uses
+    """
+    return np.random.default_rng([int(seed), int(index), int(stream)])
+
+
+def grid(height: int, width: int) -> tuple[Array, Array]:
+    """Row and column of each pixel's centre: two float32 arrays (height, width)."""
+    y, x = np.mgrid[0:height, 0:width]
+    return y.astype(np.float32), x.astype(np.float32)
+
+
+def soft_step(distance: Array, edge: float) -> Array:
+    """1 inside (distance < 0), 0 outside, smooth over about `edge` (same unit) on either side."""
+    t = np.clip(0.5 - np.asarray(distance) / (2.0 * max(float(edge), 1e-6)), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def turned(y: Array, x: Array, cy: float, cx: float, angle: float) -> tuple[Array, Array]:
+    """Coordinates about (cy, cx), turned by `angle` (radians, positive from x towards y): (v, u)."""
+    c, s = np.cos(angle), np.sin(angle)
+    dy, dx = y - cy, x - cx
+    return dy * c - dx * s, dx * c + dy * s
+
+
+def ellipse_distance(
+    y: Array,
+    x: Array,
+    cy: float,
+    cx: float,
+    ry: float,
+    rx: float,
+    angle: float = 0.0,
+    wobble: Array | None = None,
+) -> Array:
+    """Approximate signed distance to an ellipse's outline, negative inside, in the unit of the coordinates.
+
+    ry, rx  half axes along v and u after turning by `angle` (radians); the distance is exact to first order
+    wobble  coefficients from `wobbles`: the outline's radius is multiplied by a smooth periodic function
+    """
+    v, u = turned(y, x, cy, cx, angle)
+    rho = np.hypot(v / ry, u / rx)
+    radius = 1.0 if wobble is None else wobbled(wobble, np.arctan2(v / ry, u / rx))
+    scale = np.hypot(v, u) / np.maximum(rho, 1e-6)  # length of the half axis in this direction
+    return (rho - radius) * np.where(rho > 1e-3, scale, min(ry, rx))
+
+
+def soft_ellipse(
+    y: Array,
+    x: Array,
+    cy: float,
+    cx: float,
+    ry: float,
+    rx: float,
+    angle: float = 0.0,
+    edge: float = 1.0,
+    wobble: Array | None = None,
+) -> Array:
+    """Coverage in [0, 1] of an ellipse with a soft edge; arguments as in `ellipse_distance`."""
+    return soft_step(ellipse_distance(y, x, cy, cx, ry, rx, angle, wobble), edge)
+
+
+def wobbles(rng: np.random.Generator, strength: float, harmonics: int = 5) -> Array:
+    """Fourier coefficients (harmonics, 2) of a smooth random outline.
+
+    strength  standard deviation of the relative radius; low harmonics (from the second) carry most of it
+    """
+    order = np.arange(2, 2 + harmonics)
+    fall = 1.0 / order
+    fall = fall / np.sqrt((fall**2).sum())
+    return rng.normal(size=(harmonics, 2)) * (strength * fall)[:, None]
+
+
+def wobbled(coefficients: Array, theta: Array) -> Array:
+    """Relative radius (about 1) at the angles `theta`, from the coefficients of `wobbles`."""
+    radius = np.ones_like(theta)
+    for k, (a, b) in enumerate(coefficients, start=2):
+        radius = radius + a * np.cos(k * theta) + b * np.sin(k * theta)
+    return radius
+
+
+def polyline_distance(y: Array, x: Array, points: Array) -> tuple[Array, Array]:
+    """Distance to a polyline and where along it (0 at its start, 1 at its end) the nearest point lies.
+
+    points  (n, 2) rows of (y, x)
+    """
+    points = np.asarray(points, float)
+    lengths = np.hypot(*np.diff(points, axis=0).T)
+    start = np.r_[0.0, np.cumsum(lengths)] / max(lengths.sum(), 1e-9)
+    best = np.full(np.shape(y), np.inf, np.float32)
+    where = np.zeros(np.shape(y), np.float32)
+    for (y0, x0), (y1, x1), length, s0, s1 in zip(
+        points[:-1], points[1:], lengths, start[:-1], start[1:], strict=True
+    ):
+        t = ((y - y0) * (y1 - y0) + (x - x0) * (x1 - x0)) / max(length**2, 1e-9)
+        t = np.clip(t, 0.0, 1.0)
+        d = np.hypot(y - y0 - t * (y1 - y0), x - x0 - t * (x1 - x0))
+        nearer = d < best
+        best = np.where(nearer, d, best)
+        where = np.where(nearer, s0 + t * (s1 - s0), where)
+    return best, where
+
+
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Array:
+    """Noise field of mean 0 and standard deviation 1 whose bumps are about `scale` pixels wide.
+
+    Drawn on a coarse raster and interpolated, which costs the same whatever the scale.
+    """
+    rows, cols = (max(2, round(n / max(scale, 1.0)) + 3) for n in shape)
+    coarse = rng.normal(size=(rows, cols))
+    y = (np.arange(shape[0]) / max(scale, 1.0))[:, None] * np.ones(shape[1])
+    x = (np.arange(shape[1]) / max(scale, 1.0))[None, :] * np.ones((shape[0], 1))
+    field = ndimage.map_coordinates(coarse, [y + rng.uniform(), x + rng.uniform()], order=3, mode="nearest")
+    return ((field - field.mean()) / max(float(field.std()), 1e-9)).astype(np.float32)
+
+
+def to_uint8(values: Array) -> Array:
+    """Grey values in [0, 1] (clipped) to uint8."""
+    return np.round(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
