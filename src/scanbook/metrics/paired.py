@@ -1,0 +1,98 @@
+"""Two networks on the same images: what pairs them, the interval of their difference, and its p.
+
+The pairing is what gives a small test part its power: a difficult patient is difficult for both networks and
+cancels out. A permutation asks how far apart they would be if their names meant nothing.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import norm, rankdata
+
+from . import weighted
+from .scores import Part, log_odds
+from .uncertainty import LEVEL, MIN_GROUPS, percentile
+
+
+def pair(a: Part, b: Part, name_a: str, name_b: str) -> tuple[Part, Part]:
+    """The two parts with the seeds that both have, after making sure that they speak of the same images.
+
+    Raises ValueError when images, labels or groups differ, or no seed is common.
+    """
+    if not np.array_equal(a.image_ids, b.image_ids):
+        only_a = len(np.setdiff1d(a.image_ids, b.image_ids))
+        only_b = len(np.setdiff1d(b.image_ids, a.image_ids))
+        raise ValueError(
+            f"compare: {name_a} and {name_b} answered different images ({only_a} only the first, {only_b} "
+            f"only the second); a paired comparison needs the same part of the same split"
+        )
+    if not np.array_equal(a.truth, b.truth) or not np.array_equal(a.groups, b.groups):
+        raise ValueError(
+            f"compare: {name_a} and {name_b} disagree on labels or groups; predict both from one manifest"
+        )
+    common = [seed for seed in a.seeds if seed in b.seeds]
+    if not common:
+        raise ValueError(f"compare: no common seed; {name_a} has {a.seeds}, {name_b} has {b.seeds}")
+    return tuple(
+        part._replace(seeds=common, logits=part.logits[[part.seeds.index(seed) for seed in common]])
+        for part in (a, b)
+    )
+
+
+def difference_bounds(gaps: np.ndarray, a: Part, b: Part, n_groups: int) -> tuple[float, float]:
+    """Interval of a difference from its draws (the first entry is the difference itself), or (NaN, NaN).
+
+    n_groups   how many groups bear on the score (see `scores.bearing`)
+
+    Two networks that differ in no draw may still differ in patients not yet seen: then the upper Wilson
+    bound of "0 of n groups" stands in, except for identical answers, which cannot differ.
+    """
+    low, high = percentile(gaps[1:])
+    if n_groups < MIN_GROUPS or not np.isfinite(gaps[0]):
+        return float("nan"), float("nan")
+    if high - low < 1e-12 and not np.array_equal(a.logits, b.logits):
+        z = norm.ppf(0.5 + LEVEL / 2)
+        reach = z**2 / (n_groups + z**2)
+        return float(gaps[0] - reach), float(gaps[0] + reach)
+    return low, high
+
+
+def swap_p(
+    a: Part,
+    b: Part,
+    group_of_row: np.ndarray,
+    classes: Sequence[str],
+    positive: str | None,
+    metric: str,
+    n_permutations: int,
+    seed: int,
+) -> float:
+    """Two-sided p of a permutation: in each shuffle the two networks' answers change places in some groups.
+
+    A shuffle is a weighting of the two answers laid end to end, 1 for the one that counts, 0 for the other.
+    Scores become ranks within each network first, because networks differ in the scale of their logits.
+
+    group_of_row   int (N,); a swap takes all images of a group, and all seeds
+
+    Returns (1 + shuffles at least as far from 0 as the observed difference) / (1 + shuffles); NaN where the
+    metric is not defined.
+    """
+    n_groups = int(group_of_row.max()) + 1
+    kept = np.random.default_rng([seed, 1]).integers(0, 2, size=(n_permutations, n_groups)).astype(float)
+    kept = np.vstack([np.ones(n_groups), kept])  # the first row swaps nothing: the difference as observed
+    both = np.concatenate([group_of_row, group_of_row + n_groups])
+    truth = np.concatenate([a.truth, a.truth])
+    gaps = []
+    for sheet_a, sheet_b in zip(a.logits, b.logits, strict=True):
+        pred = np.concatenate([sheet_a.argmax(1), sheet_b.argmax(1)])
+        ranks = np.vstack([rankdata(log_odds(sheet), axis=0) for sheet in (sheet_a, sheet_b)])
+        first, second = (
+            weighted.all_scores(truth, pred, ranks, weights, both, classes, positive, [metric])[metric]
+            for weights in (np.hstack([kept, 1 - kept]), np.hstack([1 - kept, kept]))
+        )
+        gaps.append(first - second)
+    gap = np.mean(gaps, axis=0)
+    if not np.isfinite(gap[0]):
+        return float("nan")
+    swapped = gap[1:][np.isfinite(gap[1:])]
+    return float((1 + np.sum(np.abs(swapped) >= abs(gap[0]) - 1e-12)) / (1 + len(swapped)))
