@@ -33,10 +33,8 @@ def pair(a: Part, b: Part, name_a: str, name_b: str) -> tuple[Part, Part]:
     common = [seed for seed in a.seeds if seed in b.seeds]
     if not common:
         raise ValueError(f"compare: no common seed; {name_a} has {a.seeds}, {name_b} has {b.seeds}")
-    return tuple(
-        part._replace(seeds=common, logits=part.logits[[part.seeds.index(seed) for seed in common]])
-        for part in (a, b)
-    )
+    kept = [part.logits[[part.seeds.index(seed) for seed in common]] for part in (a, b)]
+    return a._replace(seeds=common, logits=kept[0]), b._replace(seeds=common, logits=kept[1])
 
 
 def difference_bounds(gaps: np.ndarray, a: Part, b: Part, n_groups: int) -> tuple[float, float]:

@@ -62,7 +62,7 @@ def as_part(predictions: pd.DataFrame, classes: Sequence[str]) -> Part:
         )
 
     seeds = sorted(predictions["seed"].unique()) if "seed" in predictions else [0]
-    sheets = []
+    sheets: list[pd.DataFrame] = []
     for seed in seeds:
         rows = predictions[predictions["seed"] == seed] if "seed" in predictions else predictions
         rows = rows.sort_values("image_id", kind="stable")
@@ -218,7 +218,7 @@ def _index(classes: Sequence[str], positive: str | None) -> int:
         raise ValueError(
             f"positive: {positive!r} is none of the classes {', '.join(classes)}; name one of the two"
         )
-    return list(classes).index(positive)
+    return list(classes).index(str(positive))
 
 
 def bearing(
