@@ -15,7 +15,18 @@ from scanbook.params import ParamsError, shown, unknown
 
 SECTIONS = ("data", "split", "image", "augment", "training")
 ARM_SECTIONS = ("image", "augment", "training")
-TOP = (*SECTIONS, "title", "question", "claims", "weights", "seeds", "arms", "comparisons", "lesson", "profiles")
+TOP = (
+    *SECTIONS,
+    "title",
+    "question",
+    "claims",
+    "weights",
+    "seeds",
+    "arms",
+    "comparisons",
+    "lesson",
+    "profiles",
+)
 PROFILE_KEYS = ("images", "cap_per_class", "siblings", "weights", "seeds", "arms", "about")
 ARM_KEYS = ("network", "weights", "scheme", "seeds", "about", "profiles")
 OVERRIDE_KEYS = ("seeds", "weights", "cap_per_class")
@@ -58,11 +69,19 @@ def experiment(file: Path, raw: dict, profile: str, overrides: dict[str, Any]) -
                 raise ParamsError(f"{shown(file)}: overrides: {unknown(name, list(arms_raw))} "
                                   f"(write arms.NAME.KEY)")  # fmt: skip
             arms_raw[name] = {**arms_raw[name], rest[0]: value}
-    _lay(file, base, {k: v for k, v in overrides.items() if not k.startswith("arms")}, OVERRIDE_KEYS, "overrides: ")
+    _lay(
+        file,
+        base,
+        {k: v for k, v in overrides.items() if not k.startswith("arms")},
+        OVERRIDE_KEYS,
+        "overrides: ",
+    )
 
     data = _validated(file, params.Data, base["data"], "data.")
     split = _validated(file, params.Split, base["split"], "split.")
-    _validated(file, params.Settings, {key: base[key] for key in ARM_SECTIONS}, "")  # errors before the arms' copies
+    _validated(
+        file, params.Settings, {key: base[key] for key in ARM_SECTIONS}, ""
+    )  # errors before the arms' copies
     arms = {
         name: _arm(file, name, arm, base, plain, chosen.get("siblings", {}), split.scheme)
         for name, arm in arms_raw.items()
@@ -85,7 +104,9 @@ def experiment(file: Path, raw: dict, profile: str, overrides: dict[str, Any]) -
     return _validated(file, params.Experiment, whole, "")
 
 
-def _arm(file: Path, name: str, arm: dict, base: dict, plain: dict, siblings: dict, scheme: str) -> params.Arm:
+def _arm(
+    file: Path, name: str, arm: dict, base: dict, plain: dict, siblings: dict, scheme: str
+) -> params.Arm:
     where = f"arms.{name}."
     _refuse_unknown(file, where, arm, (*ARM_KEYS, *ARM_SECTIONS))
     if "network" not in arm:

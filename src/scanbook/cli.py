@@ -1,0 +1,137 @@
+"""The command line: report, train, predict, params. What make does, without make."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scanbook import params
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit status. Errors a person can mend are one sentence, without a traceback."""
+    args = _parser().parse_args(argv)
+    try:
+        return args.command(args)
+    except KeyboardInterrupt:
+        print("interrupted: what was finished is kept; RESUME=1 goes on from there", file=sys.stderr)
+        return 130
+    except (ValueError, RuntimeError, OSError) as error:
+        if os.environ.get("SCANBOOK_DEBUG"):
+            raise
+        print(f"scanbook: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scanbook", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    report = commands.add_parser("report", help="execute notebooks and render their pages")
+    report.add_argument(
+        "names", nargs="*", metavar="NAME", help="heart, artery, xray, fetal, lung, summary …"
+    )
+    report.add_argument("--all", action="store_true", help="all of them, then summary and index")
+    report.add_argument("--resume", action="store_true", help="keep finished runs, make only what is missing")
+    report.add_argument(
+        "--jobs", type=int, help="notebooks side by side (default: two where there are two cores)"
+    )
+    _common(report, _report)
+
+    train = commands.add_parser("train", help="make the runs of one assignment without a notebook")
+    train.add_argument("name", metavar="NAME")
+    train.add_argument("--fresh", action="store_true", help="make finished runs again")
+    _common(train, _train)
+
+    predict = commands.add_parser(
+        "predict", help="class and probabilities of new images, from a finished run"
+    )
+    predict.add_argument("name", metavar="NAME")
+    predict.add_argument("images", nargs="+", metavar="IMAGE|FOLDER")
+    predict.add_argument("--arm", default="resnet", help="which trained network answers (default: resnet)")
+    predict.add_argument("--json", action="store_true", help="one JSON object an image")
+    _common(predict, _predict)
+
+    show = commands.add_parser("params", help="the experiment as resolved for a profile")
+    show.add_argument("name", metavar="NAME")
+    _common(show, _params)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser, command: Any) -> None:
+    parser.add_argument("--profile", default="sample", choices=params.PROFILES)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+                        help="override one value, for example training.batch=8")  # fmt: skip
+    parser.set_defaults(command=command)
+
+
+def _overrides(args: argparse.Namespace) -> dict[str, Any]:
+    found = {}
+    for item in args.overrides:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise params.ParamsError(f"--set {item}: write KEY=VALUE, for example --set training.batch=8")
+        found[key] = yaml.safe_load(value)
+    return found
+
+
+def _report(args: argparse.Namespace) -> int:
+    from scanbook import reports
+
+    root = params.find("heart").parent.parent
+    known = [*reports.notebooks(root), reports.SUMMARY]
+    names = known if args.all else args.names
+    if not names:
+        raise params.ParamsError(f"name a notebook or give --all; there are: {', '.join(known)}")
+    for name in names:
+        if name not in known:
+            raise params.ParamsError(
+                f"no notebook {name!r}; there are: {', '.join(known)}{params.nearest(name, known)}"
+            )
+    results = reports.make_reports(
+        names, args.profile, overrides=_overrides(args), resume=args.resume, jobs=args.jobs, root=root
+    )
+    failed = [r for r in results if r.state != "done"]
+    print(f"open reports/{'index' if len(results) > 1 else results[0].name}.html"
+          if not failed else "failed: " + ", ".join(f"{r.name} (reports/{r.page.name})" for r in failed))  # fmt: skip
+    return 1 if failed else 0
+
+
+def _train(args: argparse.Namespace) -> int:
+    from scanbook import open_study
+
+    study = open_study(args.name, args.profile, _overrides(args))
+    print(study)
+    states = study.train(fresh=args.fresh)
+    print(states[["name", "state", "seconds"]].to_string(index=False))
+    return 0 if (states["state"] == "done").all() else 1
+
+
+def _predict(args: argparse.Namespace) -> int:
+    from scanbook.predict import Predictor, image_files
+
+    predictor = Predictor.of(args.name, args.profile, _overrides(args), args.arm)
+    unreadable = 0
+    for file in image_files([Path(name) for name in args.images]):
+        answer = predictor.answer(file)
+        unreadable += "error" in answer
+        if args.json:
+            print(json.dumps({"image": file.as_posix(), **answer}))
+        elif "error" in answer:
+            print(f"{file.as_posix()}: {answer['error']}", file=sys.stderr)
+        else:
+            shares = "  ".join(f"{name} {p:.3f}" for name, p in answer["probabilities"].items())
+            print(f"{file.as_posix()}: {answer['class']}  ({shares})")
+    if not args.json:
+        print(f"answered by {predictor.description}; not for clinical use", file=sys.stderr)
+    return 1 if unreadable else 0
+
+
+def _params(args: argparse.Namespace) -> int:
+    experiment = params.load(args.name, args.profile, _overrides(args))
+    print(yaml.safe_dump(experiment.model_dump(), sort_keys=False, allow_unicode=True), end="")
+    return 0

@@ -1,0 +1,144 @@
+"""The images of one assignment in the hall's hand: manifest, splits, prepared pixels.
+
+Joins the loaders' rooms for one experiment and keeps what they made, so that notebooks and runs ask once.
+"""
+
+import functools
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scanbook import params
+from scanbook.loaders import augment, cache, manifest, splits
+
+
+class NoData(ValueError):
+    """The images of a set are not there; the text says where they were looked for and what to do."""
+
+
+class Dataset:
+    """Images, labels, groups and parts of one experiment.
+
+    experiment  resolved parameters
+    root        the repository: phantoms, caches and runs lie below it
+    data_dir    folder of real sets; DATA_DIR when None
+    """
+
+    def __init__(self, experiment: params.Experiment, root: Path, data_dir: Path | None = None) -> None:
+        self.experiment, self.root = experiment, root
+        self.folder = self._folder(data_dir)
+
+    def _folder(self, data_dir: Path | None) -> Path:
+        spec = self.experiment.data
+        if self.experiment.phantoms:
+            from scanbook.phantoms import NAMES, make_phantoms
+
+            if spec.folder not in NAMES:
+                raise NoData(f"no phantoms for {spec.folder!r}; there are: {', '.join(NAMES)}. "
+                             f"Use profile quick or full with DATA_DIR")  # fmt: skip
+            return make_phantoms(spec.folder, self.root / "data" / "phantoms")
+        base = Path(data_dir or os.environ.get("DATA_DIR") or self.root / "data")
+        folder = base / spec.folder
+        if not folder.is_dir():
+            raise NoData(
+                f"profile {self.experiment.profile!r} needs real images in DATA_DIR/{spec.folder}/, and there is no such "
+                f"folder ({'DATA_DIR is set' if data_dir or 'DATA_DIR' in os.environ else 'DATA_DIR is not set'}). "
+                f"Put the set there, or use profile sample, which draws its own phantoms"
+            )
+        return folder
+
+    @functools.cached_property
+    def manifest(self) -> pd.DataFrame:
+        """One row a file found, used or excluded; see DESIGN, what lies on disk."""
+        spec = self.experiment.data
+        table = manifest.build_manifest(
+            self.folder, layout=spec.layout, classes=spec.class_map, group=spec.group, images=spec.images,
+            table=spec.table, name_column=spec.name_column, label_column=spec.label_column, block=spec.block,
+            check=spec.check.model_dump() if spec.check else None,
+        )  # fmt: skip
+        return self._capped(table)
+
+    def _capped(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Keep whole groups, in the order of a hash, until a class has its number of images."""
+        cap = self.experiment.cap_per_class
+        if cap is None:
+            return table
+        used = table[table["status"] == "used"]
+        order = used["group"].map(lambda g: hashlib.sha256(str(g).encode()).hexdigest())
+        counted = used.assign(order=order).sort_values(["order", "image_id"]).groupby("label").cumcount()
+        beyond = table.index.isin(counted.index[counted >= cap])
+        return table.assign(
+            status=table["status"].mask(beyond, "excluded"),
+            reason=table["reason"].mask(
+                beyond, f"beyond the {cap} images a class of this run (cap_per_class)"
+            ),
+        )
+
+    @functools.cached_property
+    def used(self) -> pd.DataFrame:
+        """The rows of the manifest that are used; their position is the row of every image array."""
+        return self.manifest[self.manifest["status"] == "used"].reset_index(drop=True)
+
+    @functools.cached_property
+    def labels(self) -> np.ndarray:
+        """int64 (N,), the column of the logits for each used image."""
+        position = {name: k for k, name in enumerate(self.experiment.data.class_names)}
+        return self.used["label"].map(position).to_numpy(np.int64)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that change when an image, a label or a group does."""
+        return manifest.fingerprint(self.manifest)
+
+    @functools.cached_property
+    def folds(self) -> int:
+        """1 for a hold-out, k for grouped cross-validation, -1 for leave one group out."""
+        wanted = self.experiment.split.folds
+        if wanted != "auto":
+            return wanted
+        if self.experiment.split.scheme == "provided":
+            return 1
+        return splits.choose_folds(self.used["group"].nunique(), self.experiment.split.fractions)
+
+    @functools.cache  # noqa: B019 a study lives as long as its notebook
+    def split(self, scheme: str) -> pd.DataFrame:
+        """The parts under one scheme: image_id, scheme, fold, split."""
+        spec = self.experiment.split
+        folds = 1 if scheme == "provided" else self.folds
+        if scheme == "random" and folds == -1:
+            folds = 5  # one image at a time would be hundreds of trainings; five folds show the leak as well
+        return splits.make_splits(
+            self.used, scheme, fractions=tuple(spec.fractions), folds=folds, seed=spec.seed
+        )
+
+    def parts(self, scheme: str) -> dict[int, str]:
+        """Fold -> a hash of which image lies in which part."""
+        table = self.split(scheme).sort_values(["fold", "image_id"])
+        return {
+            int(fold): hashlib.sha256(
+                "\n".join(rows["image_id"] + "\t" + rows["split"]).encode()
+            ).hexdigest()[:16]
+            for fold, rows in table.groupby("fold")
+        }
+
+    def rows(self, scheme: str, fold: int, part: str) -> np.ndarray:
+        """int64 rows of the image array that lie in one part of one fold."""
+        table = self.split(scheme)
+        names = table.loc[(table["fold"] == fold) & (table["split"] == part), "image_id"]
+        return np.flatnonzero(self.used["image_id"].isin(names)).astype(np.int64)
+
+    def images(self, image: params.Image) -> np.ndarray:
+        """uint8 (N, S, S, C) of the used images, memory-mapped; made once for each preparation."""
+        return cache.cached_images(
+            self.manifest, self.folder, self.root / "cache", size=image.size, fit=image.fit, colour=image.colour,
+            equalise=image.equalise,
+        )  # fmt: skip
+
+
+def augment_spec(spec: params.Augment) -> augment.AugmentSpec | None:
+    """The loaders' own plain strengths, or None where nothing is augmented."""
+    plain = augment.AugmentSpec(**spec.model_dump())
+    return None if plain == augment.AugmentSpec() else plain

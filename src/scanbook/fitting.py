@@ -1,0 +1,122 @@
+"""One run, from its plan to predictions.csv: the only place where loaders and models meet.
+
+    rows of each part → batches → network → best weights → logits of the validation and test parts
+
+The test part is predicted once, after the validation part has chosen the epoch.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from scanbook.dataset import Dataset, augment_spec
+from scanbook.loaders.balance import class_weights, initial_bias
+from scanbook.loaders.batches import Batches, training_statistics
+from scanbook.models import networks, prediction, training
+from scanbook.models.device import Chosen
+from scanbook.plan import Run
+
+IMAGENET = (
+    (0.485, 0.456, 0.406),
+    (0.229, 0.224, 0.225),
+)  # the statistics torchvision's weights were trained with
+
+
+def perform(
+    run: Run,
+    dataset: Dataset,
+    folder: Path,
+    machine: Chosen,
+    on_epoch: Callable[[dict], None] | None = None,
+    weights_dir: Path | None = None,
+) -> dict[str, Any]:
+    """Train one network and predict with it.
+
+    run          what to train; everything in `run.determined_by` and nothing else decides the result
+    dataset      images, labels and parts
+    folder       empty; receives params.yaml, history.csv, best.safetensors, network.json, predictions.csv,
+                 tensorboard/
+    on_epoch     called after each epoch with its row of the history
+
+    Returns what the run cost and chose: seconds, images_per_second, parameters, best_epoch, stages …
+    Raises models.training.NotANumber when the loss is no longer a number.
+    """
+    arm, spec = run.arm, run.arm.training
+    images = dataset.images(arm.image)
+    rows = {part: dataset.rows(run.scheme, run.fold, part) for part in ("train", "val", "test")}
+    labels, classes = dataset.labels, dataset.experiment.data.class_names
+    (folder / "params.yaml").write_text(yaml.safe_dump(run.determined_by, sort_keys=False), encoding="utf-8")
+
+    mean, std = (training_statistics(images, rows["train"]) if arm.image.normalise == "training"
+                 else _imagenet(images.shape[-1]))  # fmt: skip
+    prior = np.exp(initial_bias(labels[rows["train"]], len(classes))) if spec.initial_bias else None
+    blueprint = {
+        "name": arm.network, "n_classes": len(classes), "dropout": spec.dropout, "channels": images.shape[-1],
+        "mean": [float(v) for v in mean], "std": [float(v) for v in std], "head": spec.head,
+        "image_size": arm.image.size,
+    }  # fmt: skip
+    network = networks.build(
+        **blueprint, weights=arm.weights, weights_dir=weights_dir, class_prior=prior, seed=run.seed
+    )
+    image_ids = dataset.used["image_id"].to_numpy()
+
+    def batches(part: str, augmented: bool) -> Batches:
+        return Batches(
+            images, labels, rows[part], image_ids=image_ids, batch=spec.batch if augmented else 64, seed=run.seed,
+            augment=augment_spec(arm.augment) if augmented else None, shuffle=augmented, device=str(machine.device),
+        )  # fmt: skip
+
+    result = training.fit(
+        network, batches("train", True), batches("val", False), classes=classes,
+        stages=[stage.model_dump(exclude_none=True) for stage in spec.stages], optimiser=spec.optimiser,
+        momentum=spec.momentum, weight_decay=spec.weight_decay, loss=spec.loss, schedule=spec.schedule.model_dump(),
+        early_stopping=spec.early_stopping, seed=run.seed, device=machine.device, precision=machine.precision,
+        class_weights=class_weights(labels[rows["train"]], len(classes)) if spec.balance == "class_weights" else None,
+        folder=folder, on_epoch=on_epoch, positive=dataset.experiment.data.positive, tensorboard=True,
+    )  # fmt: skip
+    (folder / "network.json").write_text(
+        json.dumps({**blueprint, "classes": classes, "image": arm.image.model_dump()}, indent=1),
+        encoding="utf-8",
+    )
+    _write_predictions(run, dataset, network, batches, machine, folder)
+    counts = networks.parameter_counts(network)
+    return {
+        "seconds": round(result.seconds, 2),
+        "images_per_second": round(float(result.history["images_per_second"].median()), 1),
+        "epochs": len(result.history),
+        "best_epoch": int(result.best_epoch),
+        "best_val_loss": float(result.best_val_loss),
+        "stages": result.stages,
+        "parameters": int(counts["total"]),
+        "weights": network.report,
+        "n_train": len(rows["train"]),
+        "n_val": len(rows["val"]),
+        "n_test": len(rows["test"]),
+    }
+
+
+def _write_predictions(
+    run: Run, dataset: Dataset, network: networks.Network, batches: Callable, machine: Chosen, folder: Path
+) -> None:
+    classes, tables = dataset.experiment.data.class_names, []
+    for part in ("val", "test"):
+        rows = dataset.rows(run.scheme, run.fold, part)
+        logits = prediction.predict_logits(
+            network, batches(part, False), device=machine.device, n_rows=len(dataset.used)
+        )
+        table = dataset.used.loc[rows, ["image_id", "group"]].assign(
+            split=part, scheme=run.scheme, fold=run.fold, arm=run.arm.name, network=run.arm.network, seed=run.seed,
+            variant="", label=dataset.used.loc[rows, "label"],
+        )  # fmt: skip
+        tables.append(table.assign(**{f"logit_{name}": logits[rows, k] for k, name in enumerate(classes)}))
+    pd.concat(tables).to_csv(folder / "predictions.csv", index=False, float_format="%.7g")
+
+
+def _imagenet(channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """ImageNet's statistics; grey images are repeated to three channels inside the network, which keeps all three."""
+    return IMAGENET

@@ -1,0 +1,144 @@
+"""The record: every number a page may say, computed once and kept as three tables.
+
+Pages, cards and sentences are written from these tables and from nothing else, so that a number on a page can
+always be followed to the row it came from.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from scanbook.metrics import scores as scoring
+from scanbook.metrics import verdicts
+
+if TYPE_CHECKING:
+    from scanbook.study import Study
+
+COMPARISON_COLUMNS = ["assignment", "question", "a", "b", "metric", "difference", "low", "high", "p", "p_holm",
+                      "margin", "n_groups", "verdict", "sentence", "arm_a", "arm_b"]  # fmt: skip
+
+
+def facts(study: "Study") -> pd.DataFrame:
+    """Counts, sizes, durations and speeds of one study: key, value, unit, n (of how many runs or images)."""
+    spec, used, manifest = study.experiment, study.data.used, study.data.manifest
+    unit = spec.data.unit
+    rows: list[dict[str, Any]] = []
+
+    def note(key: str, value: float, of: str = "", n: int | None = None) -> None:
+        rows.append({"key": key, "value": value, "unit": of, "n": n})
+
+    note("n_files", len(manifest), "files")
+    note("n_images", len(used), "images")
+    note("n_groups", used["group"].nunique(), unit)
+    note("n_excluded", int((manifest["status"] != "used").sum()), "files")
+    note("n_classes", len(study.classes), "classes")
+    note("n_folds", study.data.split(spec.split.scheme)["fold"].nunique(), "folds")
+    note("image_size", spec.image.size, "px")
+    for name in study.classes:
+        note(f"n_{_key(name)}", int((used["label"] == name).sum()), "images", len(used))
+    parts = study.data.split(spec.split.scheme).merge(used[["image_id", "group"]], on="image_id")
+    for part, table in parts.groupby("split"):
+        note(f"n_{part}_images", table["image_id"].nunique(), "images")
+        note(f"n_{part}_groups", table["group"].nunique(), unit)
+    if "check_label" in used and (checked := used[used["check_label"] != ""]).shape[0]:
+        note(
+            "n_check_disagrees",
+            int((checked["check_label"] != checked["label"]).sum()),
+            "images",
+            len(checked),
+        )
+    note("n_runs", len(study.runs), "runs")
+    done = study.states[study.states["state"] == "done"]
+    note("n_runs_done", len(done), "runs", len(study.runs))
+    if len(done):
+        note("training_seconds", float(done["seconds"].sum()), "s", len(done))
+        for arm, runs in done.groupby("arm", sort=False):
+            note(f"{arm}_parameters", int(runs["parameters"].iloc[0]), "parameters")
+            note(f"{arm}_seconds", float(runs["seconds"].sum()), "s", len(runs))
+            note(f"{arm}_images_per_second", float(runs["images_per_second"].median()), "images/s", len(runs))
+            note(f"{arm}_epochs", float(runs["epochs"].mean()), "epochs", len(runs))
+            note(f"{arm}_best_epoch", float(runs["best_epoch"].mean()), "epochs", len(runs))
+    return pd.DataFrame(rows)
+
+
+def scores(study: "Study") -> pd.DataFrame:
+    """Every score with its interval: one row an arm, part and metric; see DESIGN, scores.csv.
+
+    Test rows pool the folds, each image once. Validation rows exist for a hold-out only: in cross-validation one
+    image validates several folds.
+    """
+    tables = []
+    for arm in study.done_arms():
+        settings, predictions = study.experiment.arms[arm], study.predictions[study.predictions["arm"] == arm]
+        for part in ("test", "val"):
+            rows = predictions[predictions["split"] == part]
+            if rows.empty or (part == "val" and predictions["fold"].nunique() > 1):
+                continue
+            table = scoring.score_table(rows, study.classes, study.experiment.data.positive)
+            tables.append(table.assign(
+                assignment=study.experiment.name, profile=study.experiment.profile, arm=arm, network=settings.network,
+                scheme=settings.scheme, seed=_seeds(rows), split=part, variant="",
+            ))  # fmt: skip
+    columns = ["assignment", "profile", "arm", "network", "scheme", "seed", "split", "variant", "metric", "value",
+               "low", "high", "n_images", "n_groups", "method"]  # fmt: skip
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def comparisons(study: "Study") -> pd.DataFrame:
+    """Every comparison of the parameter file whose two arms are finished, Holm over all of them."""
+    done, rows = study.done_arms(), []
+    for wanted in study.experiment.comparisons:
+        if wanted.a not in done or wanted.b not in done:
+            continue
+        row = verdicts.compare(
+            study.test_predictions(wanted.a), study.test_predictions(wanted.b), study.classes,
+            study.experiment.data.positive, wanted.metric, wanted.margin, name_a=study.label_of(wanted.a),
+            name_b=study.label_of(wanted.b), unit=study.experiment.data.unit, assignment=study.experiment.name,
+            question=wanted.question,
+        )  # fmt: skip
+        rows.append({**row, "arm_a": wanted.a, "arm_b": wanted.b})
+    return pd.DataFrame(verdicts.correct(rows), columns=None if rows else COMPARISON_COLUMNS)
+
+
+def write(study: "Study") -> Path:
+    """Write facts.csv, scores.csv and comparisons.csv beside the runs, each whole or not at all.
+
+    Returns the folder.
+    """
+    folder = folder_of(study.root, study.experiment.name, study.experiment.profile)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("facts", "scores", "comparisons"):
+        beside = folder / f"{name}.csv.new"
+        getattr(study, name).to_csv(beside, index=False)
+        os.replace(beside, folder / f"{name}.csv")
+    return folder
+
+
+def folder_of(root: Path, assignment: str, profile: str) -> Path:
+    """Where the three tables of one assignment and profile lie."""
+    return root / "runs" / assignment / f"record-{profile}"
+
+
+def read(root: Path, assignment: str, profile: str) -> dict[str, pd.DataFrame] | None:
+    """The three tables of an assignment, or None where it has not been run under this profile."""
+    folder = folder_of(root, assignment, profile)
+    if not (folder / "scores.csv").exists():
+        return None
+    return {name: pd.read_csv(folder / f"{name}.csv") for name in ("facts", "scores", "comparisons")}
+
+
+def score(table: pd.DataFrame, arm: str, metric: str, split: str = "test") -> pd.Series | None:
+    """One row of scores.csv, or None where there is none."""
+    found = table[(table["arm"] == arm) & (table["metric"] == metric) & (table["split"] == split)]
+    return found.iloc[0] if len(found) else None
+
+
+def _seeds(rows: pd.DataFrame) -> str:
+    seeds = sorted(rows["seed"].unique())
+    return str(seeds[0]) if len(seeds) == 1 else "all"
+
+
+def _key(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in name.lower())

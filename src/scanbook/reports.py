@@ -1,0 +1,172 @@
+"""`make reports`: execute the notebooks, render the pages, keep the index true.
+
+Two notebooks run side by side, each with its own kernel: on small images two processes of one thread train faster
+than one process of two, and while one draws the other trains. A notebook that fails stops nothing else, leaves the
+last good page alone, and is named at the end.
+"""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scanbook import params, record
+from scanbook.report.progress import Board, duration
+
+ASSIGNMENTS = ("heart", "artery", "xray", "fetal", "lung")  # the order of the index
+SUMMARY = "summary"
+
+
+@dataclass
+class Result:
+    """What became of one notebook: state done, failed, killed or interrupted; where its page lies."""
+
+    name: str
+    state: str
+    seconds: float
+    page: Path
+    reason: str = ""
+
+
+def notebooks(root: Path) -> list[str]:
+    """The notebooks that have a parameter file, the five in their order and then any other; summary not among them."""
+    found = {p.stem for p in (root / "notebooks").glob("*.ipynb")} & {
+        p.stem for p in (root / "params").glob("*.yaml")
+    }
+    return [n for n in ASSIGNMENTS if n in found] + sorted(found - set(ASSIGNMENTS))
+
+
+def make_reports(
+    names: list[str], profile: str, *, overrides: dict[str, Any] | None = None, resume: bool = False,
+    jobs: int | None = None, root: Path | None = None,
+) -> list[Result]:  # fmt: skip
+    """Execute and render the named notebooks, then the index.
+
+    names      assignments, and "summary", which runs when the others have ended
+    profile    sample, quick or full
+    overrides  dotted keys for every assignment named
+    resume     keep finished runs; otherwise every run is made again
+    jobs       notebooks side by side; None: as many as there are cores, two at most, one for full
+
+    Returns one Result a notebook. Raises ParamsError before anything runs when a parameter file cannot be followed.
+    """
+    root = root or params.find("heart").parent.parent
+    (root / "reports").mkdir(exist_ok=True)
+    for name in names:
+        if name != SUMMARY:
+            params.load(
+                root / "params" / f"{name}.yaml", profile, overrides
+            )  # refuse all before starting one
+    jobs = jobs or (1 if profile == "full" else min(2, os.cpu_count() or 1))
+    first = sorted((n for n in names if n != SUMMARY), key=lambda n: -_last_duration(root, n, profile))
+    results: dict[str, Result] = {}
+    with Board() as board, contextlib.ExitStack() as stack:
+        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(jobs))
+        started = time.monotonic()
+        try:
+            futures = {pool.submit(_one, root, n, profile, overrides or {}, resume, board): n for n in first}
+            for future in concurrent.futures.as_completed(futures):
+                results[futures[future]] = future.result()
+                write_index(root, profile)
+            if SUMMARY in names:
+                results[SUMMARY] = _one(root, SUMMARY, profile, {}, resume, board)
+        except KeyboardInterrupt:
+            from scanbook.report.execute import stop_all
+
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_all()
+            raise
+        finally:
+            write_index(root, profile)
+        board.say("", f"{len(names)} notebooks in {duration(time.monotonic() - started)}")
+    return [results[name] for name in names]
+
+
+def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, board: Board) -> Result:
+    """Execute one notebook in a kernel of its own and render its page, or its failure page."""
+    from scanbook.report import execute, pages
+
+    values = {"profile": profile}
+    if name != SUMMARY:
+        values |= {"params": f"params/{name}.yaml", "overrides": overrides}
+    page = root / "reports" / f"{name}.html"
+    tell = board.teller(name)
+    tell("starting")
+    with tempfile.TemporaryDirectory(prefix="scanbook-") as folder:
+        outcome = execute.run_notebook(
+            root / "notebooks" / f"{name}.ipynb", Path(folder) / f"{name}.ipynb", values, cwd=root / "notebooks",
+            env={"SCANBOOK_FRESH": "" if resume else "1"}, on_line=tell,
+        )  # fmt: skip
+        about = _about(root, name, profile)
+        if outcome.status == "done":
+            pages.render(outcome.executed, page, **about)
+        else:
+            page = page.with_suffix(".failed.html")
+            pages.render_failure(outcome.executed, page, error=outcome.error, status=outcome.status, **about)
+    reason = "" if outcome.error is None else f"{outcome.error.name}: {outcome.error.message}"
+    _remember(root, name, profile, outcome.status, outcome.seconds, reason)
+    board.say(
+        name, f"{outcome.status} in {duration(outcome.seconds)}  reports/{page.name}  {reason}".rstrip()
+    )
+    return Result(name, outcome.status, outcome.seconds, page, reason)
+
+
+def _about(root: Path, name: str, profile: str) -> dict[str, Any]:
+    """Title and badge of a page; the same words stand in the index."""
+    if name == SUMMARY:
+        return {"title": "Five assignments at one glance", "badge": badge(profile, profile == "sample")}
+    experiment = params.load(root / "params" / f"{name}.yaml", profile)
+    return {"title": experiment.title, "badge": badge(profile, experiment.phantoms)}
+
+
+def badge(profile: str, phantoms: bool) -> str:
+    """What a reader must know before any number: which images, which profile."""
+    return f"phantoms, not patients · profile {profile}" if phantoms else f"real images · profile {profile}"
+
+
+def _remember(root: Path, name: str, profile: str, state: str, seconds: float, reason: str) -> None:
+    folder = record.folder_of(root, name, profile)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"state": state, "seconds": round(seconds, 1), "reason": reason})
+    (folder / "page.json.new").write_text(text, encoding="utf-8")
+    os.replace(folder / "page.json.new", folder / "page.json")
+
+
+def _recall(root: Path, name: str, profile: str) -> dict[str, Any]:
+    file = record.folder_of(root, name, profile) / "page.json"
+    return (
+        json.loads(file.read_text(encoding="utf-8"))
+        if file.exists()
+        else {"state": "missing", "seconds": 0.0}
+    )
+
+
+def _last_duration(root: Path, name: str, profile: str) -> float:
+    """Seconds the notebook took last time, so that the longest starts first; xray is the longest at first sight."""
+    return _recall(root, name, profile)["seconds"] or (2.0 if name == "xray" else 1.0)
+
+
+def write_index(root: Path, profile: str) -> Path:
+    """Write reports/index.html from what the notebooks left: a card an assignment and the matrix of scores."""
+    from scanbook.report import index
+
+    cards, matrix = [], {}
+    for name in notebooks(root):
+        experiment = params.load(root / "params" / f"{name}.yaml", profile)
+        page, tables = _recall(root, name, profile), record.read(root, name, profile)
+        card = {"name": name, "title": experiment.title, "question": experiment.question,
+                "badge": badge(profile, experiment.phantoms), "state": page["state"], "reason": page.get("reason", ""),
+                "picture": "", "counts": "", "rows": [], "verdict": "", "claim": "", "href": f"{name}.html"}  # fmt: skip
+        file = record.folder_of(root, name, profile) / "card.json"
+        if tables is not None and file.exists():
+            card |= json.loads(file.read_text(encoding="utf-8"))
+            matrix[experiment.title] = {row["network"]: row for row in card.pop("matrix")}
+        cards.append(card)
+    out = root / "reports" / "index.html"
+    index.write_index(cards, matrix, out)
+    return out
