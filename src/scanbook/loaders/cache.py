@@ -1,0 +1,122 @@
+"""Prepared images in one file, mapped into memory: decoded once, shared by every run, never half written.
+
+The file's name is a hash of everything that determines its content: the pixels of the used images in their
+order, the preparation asked for and the source code of the two rooms that do it. A changed image, size or
+line of code is another file; nothing is ever updated in place. It is written under a name of its own and
+renamed when complete, so two processes that need it at once at worst do the work twice.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scanbook.loaders import files, prepare, reading
+from scanbook.loaders.manifest import available_cores
+
+
+def cached_images(
+    manifest: pd.DataFrame,
+    folder: Path,
+    cache_dir: Path,
+    *,
+    size: int,
+    fit: str,
+    colour: str,
+    equalise: str,
+    threads: int | None = None,
+    on_image: Callable[[int, int], None] | None = None,
+) -> np.memmap:
+    """The used images of a manifest, prepared; made now or found from an earlier call.
+
+    folder     the set's folder, in which image_id is a path
+    cache_dir  holds <key>.npy; made where it is missing
+    size, fit, colour, equalise   see `prepare.prepare`
+    threads    decoding threads; None: as many as there are cores, at most 4
+    on_image   called with (done, of) while decoding, in any order of images
+
+    Returns a read-only uint8 array (N_used, size, size, C), C 1 for grey and 3 for rgb; row i is the i-th
+    used row of the manifest. Raises ValueError when a file has changed or gone since the manifest was made,
+    when no image is used, and when the disk is too full.
+    """
+    used = manifest[manifest["status"] == "used"]
+    if used.empty:
+        raise ValueError(f"{folder}: no used image in the manifest, so there is nothing to prepare")
+    options = {"size": size, "fit": fit, "colour": colour, "equalise": equalise}
+    shape = (len(used), size, size, 1 if colour == "grey" else 3)
+    path = Path(cache_dir) / f"{cache_key(used, **options)}.npy"
+    images = _open(path, shape)
+    if images is None:
+        _make(path, shape, used, Path(folder), options, threads, on_image)
+        images = np.load(path, mmap_mode="r")
+    return images
+
+
+def cache_key(manifest: pd.DataFrame, *, size: int, fit: str, colour: str, equalise: str) -> str:
+    """16 hex digits over pixels, order, preparation and the source of the rooms that prepare."""
+    used = manifest[manifest["status"] == "used"]
+    digest = hashlib.sha256("\n".join(used["pixel_hash"]).encode())
+    digest.update(f"|{size}|{fit}|{colour}|{equalise}|".encode())
+    for room in (prepare, reading):
+        digest.update(Path(room.__file__).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _open(path: Path, shape: tuple[int, ...]) -> np.memmap | None:
+    """The finished file, or None where there is none or where a full disk or a copy has cut it short."""
+    try:
+        images = np.load(path, mmap_mode="r")
+    except (FileNotFoundError, ValueError, EOFError):
+        return None
+    return images if images.shape == shape and images.dtype == np.uint8 else None
+
+
+def _make(
+    path: Path,
+    shape: tuple[int, ...],
+    used: pd.DataFrame,
+    folder: Path,
+    options: dict,
+    threads: int | None,
+    on_image: Callable[[int, int], None] | None,
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    needed, free = int(np.prod(shape)), shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise ValueError(
+            f"{path.parent}: {needed / 1e6:.0f} MB are needed for {shape[0]} images of {shape[1]} px, "
+            f"{free / 1e6:.0f} MB are free; clear space, or choose a smaller image.size"
+        )
+    half = files.beside(path)
+    try:
+        images = np.lib.format.open_memmap(half, mode="w+", dtype=np.uint8, shape=shape)
+        with ThreadPoolExecutor(threads or min(4, available_cores())) as pool:
+            jobs = zip(used["image_id"], used["sha256"], strict=True)
+            for row, image in enumerate(pool.map(partial(_one, folder, options), jobs)):
+                images[row] = image
+                if on_image:
+                    on_image(row + 1, shape[0])
+        images.flush()
+        del images
+        with half.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(half, path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def _one(folder: Path, options: dict, job: tuple[str, str]) -> np.ndarray:
+    image_id, sha256 = job
+    try:
+        data = reading.read_bytes(folder / image_id)
+    except reading.Unreadable as error:
+        raise ValueError(f"{folder / image_id}: {error}; the manifest knows it: build the manifest again") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ValueError(f"{folder / image_id}: changed since the manifest was made; build the manifest again")
+    return prepare.prepare_bytes(data, **options)

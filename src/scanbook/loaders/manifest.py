@@ -1,0 +1,216 @@
+"""Folders, split folders or a label table → one table of images, in which nothing vanishes.
+
+Every file found has a row, used or excluded with a reason, and so has every table row that names no file.
+Pixels are read once, here: a file that cannot be decoded is known before training starts, and the hash of the
+decoded pixels (not of the file, whose encoding differs from copy to copy) ties everything that follows to
+what was seen.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scanbook.loaders import files, layouts
+from scanbook.loaders.layouts import Found
+from scanbook.loaders.reading import Unreadable, decode, read_bytes
+
+COLUMNS = (
+    *("image_id", "label", "patient", "group", "given_split", "width", "height", "mode", "bytes", "mtime"),
+    *("sha256", "pixel_hash", "status", "reason"),
+)
+NUMBERS = ("width", "height", "bytes", "mtime")
+
+
+def build_manifest(
+    folder: Path,
+    *,
+    layout: str,
+    classes: dict[str, str],
+    group: str,
+    images: str = ".",
+    table: str | None = None,
+    name_column: str | None = None,
+    label_column: str | None = None,
+    block: int | None = None,
+    check: dict | None = None,
+    threads: int | None = None,
+) -> pd.DataFrame:
+    """Look at every file of a set.
+
+    folder   the set's folder; `image_id` is the file's posix path inside it
+    layout   class_folders (<class>/**), split_folders ({train,val,test}/<class>/**) or label_table
+    classes  the source's name of a class (folder or table value) -> ours; at least two of ours
+    group    regular expression searched in the file's name; its groups joined by "_" (or the whole match) are
+             the patient. Where it is empty or does not match, patient is "" and the image is a group of its
+             own
+    images   folder of the images inside `folder`
+    table, name_column, label_column   for label_table: the CSV file in `folder` and its two columns
+    block    for sets without patients whose files are numbered: group is class and number // block, the
+             number being the last group of `group` (or the last digits of the name)
+    check    {"pattern": …, "meaning": {…}}: a second opinion on the label, read from the name with the
+             pattern's first group; adds the column check_label ("" where it says nothing). Never a feature
+    threads  decoding threads; None: as many as there are cores, at most 4
+
+    Returns one row a file, sorted by image_id, with COLUMNS (and check_label). width, height: pixels, after
+    turning; mode: how the file stores a pixel; mtime: nanoseconds; sha256: of the file; pixel_hash: 32 hex
+    digits over the decoded uint8 pixels and their shape. Excluded rows that were not decoded have 0 and ""
+    there.
+    Raises ValueError for a missing folder, table, column or class folder, for fewer than two classes and for
+    a class without a single usable image.
+    """
+    folder = Path(folder)
+    names = list(dict.fromkeys(classes.values()))
+    if len(names) < 2:
+        raise ValueError(
+            f"{folder}: {len(names)} class given ({', '.join(names)}); at least two are needed; "
+            f"add the others to data.classes"
+        )
+    found = _find(folder, layout, classes, images, table, name_column, label_column)
+    with ThreadPoolExecutor(threads or min(4, available_cores())) as pool:
+        rows = list(pool.map(_look_at, found))
+    manifest = pd.DataFrame(rows, columns=list(COLUMNS))
+    manifest = manifest.sort_values("image_id", kind="stable", ignore_index=True)
+    _require_images(manifest, names, folder)
+    stems = manifest["image_id"].map(lambda image_id: image_id.rsplit("/", 1)[-1])
+    if block:
+        manifest["group"] = _blocks(stems, manifest["label"], group, block)
+    else:
+        manifest["patient"] = stems.map(_matcher(group, "data.group"))
+        manifest["group"] = manifest["patient"]
+    manifest["group"] = manifest["group"].where(manifest["group"] != "", manifest["image_id"])
+    if check:
+        said = stems.map(_matcher(check["pattern"], "data.check.pattern"))
+        meaning = {key: classes.get(value, value) for key, value in check["meaning"].items()}
+        manifest["check_label"] = said.map(lambda code: meaning.get(code, ""))
+    return manifest
+
+
+def fingerprint(manifest: pd.DataFrame) -> str:
+    """16 hex digits over image_id, label, group and pixel_hash of the used rows, whatever their order in the
+    table.
+    """
+    used = manifest[manifest["status"] == "used"].sort_values("image_id")
+    digest = hashlib.sha256()
+    for row in used[["image_id", "label", "group", "pixel_hash"]].itertuples(index=False):
+        digest.update("\x1f".join(row).encode() + b"\x1e")
+    return digest.hexdigest()[:16]
+
+
+def read_manifest(path: Path) -> pd.DataFrame:
+    """Read back what `files.write_csv_atomically` wrote, texts as texts."""
+    return files.read_csv(path, {*COLUMNS, "check_label"} - {*NUMBERS})
+
+
+def exclusions(manifest: pd.DataFrame) -> pd.DataFrame:
+    """How many images were set aside, and why: columns reason, n, example; the most frequent first."""
+    left_out = manifest[manifest["status"] == "excluded"]
+    table = left_out.groupby("reason")["image_id"].agg(n="size", example="min").reset_index()
+    return table.sort_values(["n", "reason"], ascending=[False, True], ignore_index=True)
+
+
+def available_cores() -> int:
+    """Cores this process may use, which in a container are fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def hash_pixels(pixels: np.ndarray) -> str:
+    """32 hex digits over shape and values of a uint8 array."""
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels))
+    return digest.hexdigest()[:32]
+
+
+def _find(
+    folder: Path,
+    layout: str,
+    classes: dict[str, str],
+    images: str,
+    table: str | None,
+    name: str | None,
+    label: str | None,
+) -> list[Found]:
+    if layout == "class_folders":
+        return layouts.find_in_class_folders(folder, images, classes)
+    if layout == "split_folders":
+        return layouts.find_in_split_folders(folder, images, classes)
+    if layout == "label_table":
+        if not (table and name and label):
+            raise ValueError("layout label_table needs table, name_column and label_column")
+        return layouts.find_in_table(folder, images, classes, table, name, label)
+    raise ValueError(f"unknown layout {layout!r}; known: {', '.join(layouts.LAYOUTS)}")
+
+
+def _look_at(found: Found) -> dict:
+    row: dict[str, str | int] = {name: 0 if name in NUMBERS else "" for name in COLUMNS}
+    row |= {"image_id": found.image_id, "label": found.label, "given_split": found.given_split}
+    row |= {"status": "excluded", "reason": found.reason}
+    if found.path is None:
+        return row
+    try:
+        about = found.path.stat()
+        row |= {"bytes": about.st_size, "mtime": about.st_mtime_ns}
+        if found.reason:
+            return row
+        data = read_bytes(found.path)
+        row["sha256"] = hashlib.sha256(data).hexdigest()
+        picture = decode(data)
+    except OSError as error:
+        return row | {"reason": f"cannot be opened: {error.strerror or type(error).__name__}"}
+    except Unreadable as error:
+        return row | {"reason": f"unreadable: {error}"}
+    height, width = picture.pixels.shape[:2]
+    row |= {"width": width, "height": height, "mode": picture.mode, "pixel_hash": hash_pixels(picture.pixels)}
+    return row | {"status": "used", "reason": ""}
+
+
+def _require_images(manifest: pd.DataFrame, names: list[str], folder: Path) -> None:
+    used = manifest[manifest["status"] == "used"]
+    counts = used["label"].value_counts()
+    empty = [name for name in names if name not in counts]
+    if empty:
+        text = ", ".join(f"{name} {counts.get(name, 0)}" for name in names)
+        aside = exclusions(manifest).head(3).itertuples()
+        why = "; ".join(f"{row.n} × {row.reason} (such as {row.example})" for row in aside)
+        raise ValueError(
+            f"{folder}: class {', '.join(map(repr, empty))} has no usable image; found: {text}; "
+            f"set aside: {why or 'nothing'}; every class needs images: add them, or correct data.classes"
+        )
+
+
+def _matcher(pattern: str, key: str) -> Callable[[str], str]:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{key}: {pattern!r} is no regular expression ({error})") from error
+
+    def find(name: str) -> str:
+        match = compiled.search(name) if pattern else None
+        if match is None:
+            return ""
+        return "_".join(part for part in match.groups() if part) if compiled.groups else match.group()
+
+    return find
+
+
+def _blocks(names: pd.Series, labels: pd.Series, pattern: str, block: int) -> list[str]:
+    """The block of each name, "" where it holds no number."""
+    compiled = re.compile(pattern or r"(\d+)\D*(?:\.\w+)?$")
+    blocks = []
+    for name, label in zip(names, labels, strict=True):
+        match = compiled.search(name)
+        number = (match.group(compiled.groups) or "") if match else ""
+        if match and not number.isdigit():
+            raise ValueError(
+                f"data.group: {pattern!r} finds {number!r} in {name!r}; with data.block its last group "
+                f"must be a whole number"
+            )
+        blocks.append(f"{label}-{int(number) // block:03d}" if number else "")
+    return blocks
