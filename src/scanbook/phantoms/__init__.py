@@ -141,7 +141,7 @@ def _move_in(scratch: Path, folder: Path, name: str, recipe: dict) -> None:
     except OSError:
         if not (folder / name).is_dir():
             raise
-        # Somebody else made a set in the same instant; ours replaces it, the bytes being the same for one seed.
+        # Somebody else made a set in the same instant; ours takes its place, alike where the seed is.
         shutil.rmtree(folder / name)
         os.rename(scratch / name, folder / name)
     for sheet in (f"{name}.csv", f"{name}-masks.npz", f"{name}.json"):
