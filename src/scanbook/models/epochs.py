@@ -1,0 +1,135 @@
+"""One pass over the training part, one over the validation part, and what is counted on the way.
+
+Counts stay on the device until the pass is over, because fetching each one
+would make a GPU wait.
+"""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from scanbook.models.device import Chosen
+from scanbook.models.networks import Network
+
+LOSSES = ("cross_entropy", "bce")
+_LOOK_EVERY = 50  # steps between looks at the loss where looking makes the device wait
+
+
+class NotANumber(ValueError):
+    """The loss became infinite or not a number; the run cannot go on."""
+
+
+class Tally:
+    """Losses and a confusion matrix, filled batch by batch."""
+
+    def __init__(self, n_classes: int, device: str) -> None:
+        self.n_classes = n_classes
+        self.confusion = torch.zeros(n_classes * n_classes, dtype=torch.int64, device=device)
+        self.loss_sum = torch.zeros((), dtype=torch.float64 if device == "cpu" else torch.float32, device=device)
+
+    def add(self, losses: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Add a batch: losses (B,), logits (B, K), labels int64 (B,)."""
+        self.loss_sum += losses.detach().sum()
+        cells = labels * self.n_classes + logits.detach().argmax(1)
+        self.confusion += torch.bincount(cells, minlength=self.n_classes**2)
+
+    def summary(self, positive: int | None) -> dict[str, float]:
+        """Mean loss, accuracy, precision and recall of what was added.
+
+        positive  column of the positive class of a binary task; None for the unweighted mean over classes.
+                  A rate without cases (nothing predicted as the class) is 0.
+        """
+        table = self.confusion.view(self.n_classes, self.n_classes).double().cpu()  # truth x predicted
+        hits, n_images = table.diagonal(), table.sum()
+        precision = hits / table.sum(0).clamp(min=1)
+        recall = hits / table.sum(1).clamp(min=1)
+        chosen = slice(None) if positive is None else slice(positive, positive + 1)
+        return {
+            "loss": float(self.loss_sum) / float(n_images),
+            "accuracy": float(hits.sum() / n_images),
+            "precision": float(precision[chosen].mean()),
+            "recall": float(recall[chosen].mean()),
+        }
+
+
+def image_losses(logits: Tensor, labels: Tensor, loss: str) -> Tensor:
+    """The loss of each image (B,).
+
+    logits  (B, K); labels int64 (B,)
+    loss    "cross_entropy", or "bce": each of the K units answers its class alone (one-hot targets,
+            sigmoid), averaged over units
+    """
+    if loss == "cross_entropy":
+        return F.cross_entropy(logits.float(), labels, reduction="none")
+    targets = F.one_hot(labels, logits.shape[1]).float()
+    return F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none").mean(1)
+
+
+def train_epoch(
+    network: Network,
+    batches: Any,
+    optimiser: torch.optim.Optimizer,
+    *,
+    epoch: int,
+    loss: str,
+    class_weights: Tensor | None,
+    chosen: Chosen,
+) -> Tally:
+    """Update the network once a batch and count from the very forward passes that trained it.
+
+    The step's loss is the mean over its images, weighted by the class weight of each; what is
+    counted is unweighted, so that it compares with validation. A batch of one image is left out,
+    because batch norm knows no variance of one.
+
+    Raises NotANumber when a loss is not finite.
+    """
+    network.train()
+    kind = torch.device(chosen.device).type
+    tally = Tally(network.settings["n_classes"], chosen.device)
+    steps: list[Tensor] = []
+    for images, labels, _ in batches.epoch(epoch):
+        if len(labels) < 2:
+            continue
+        images, labels = images.to(chosen.device), labels.to(chosen.device)
+        with torch.autocast(kind, torch.bfloat16, enabled=chosen.precision == "bfloat16"):
+            logits = network(images)
+        losses = image_losses(logits, labels, loss)
+        if class_weights is None:
+            step_loss = losses.mean()
+        else:
+            weights = class_weights[labels]
+            step_loss = (losses * weights).sum() / weights.sum()
+        optimiser.zero_grad()
+        step_loss.backward()
+        optimiser.step()
+        tally.add(losses, logits, labels)
+        steps.append(step_loss.detach())
+        if kind == "cpu" or len(steps) % _LOOK_EVERY == 0:
+            _stop_if_not_finite(steps[-_LOOK_EVERY:], len(steps), optimiser)
+    if not steps:
+        raise ValueError("the training part gave no batch of two images or more; raise the batch size")
+    _stop_if_not_finite(steps[-_LOOK_EVERY:], len(steps), optimiser)
+    return tally
+
+
+def evaluate(network: Network, batches: Any, *, epoch: int, loss: str, chosen: Chosen) -> Tally:
+    """Count over the validation part in evaluation mode and float32. Raises NotANumber as `train_epoch` does."""
+    network.eval()
+    tally = Tally(network.settings["n_classes"], chosen.device)
+    with torch.inference_mode():
+        for images, labels, _ in batches.epoch(epoch):
+            images, labels = images.to(chosen.device), labels.to(chosen.device)
+            logits = network(images)
+            tally.add(image_losses(logits, labels, loss), logits, labels)
+    if not math.isfinite(float(tally.loss_sum)):
+        raise NotANumber(f"the validation loss is {float(tally.loss_sum)}")
+    return tally
+
+
+def _stop_if_not_finite(recent: list[Tensor], n_steps: int, optimiser: torch.optim.Optimizer) -> None:
+    for step, value in enumerate(torch.stack(recent).tolist(), n_steps - len(recent) + 1):
+        if not math.isfinite(value):
+            raise NotANumber(f"the loss is {value} at step {step} with rate {optimiser.param_groups[0]['lr']:g}")
