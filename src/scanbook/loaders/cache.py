@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,7 +49,7 @@ def cached_images(
     used = manifest[manifest["status"] == "used"]
     if used.empty:
         raise ValueError(f"{folder}: no used image in the manifest, so there is nothing to prepare")
-    options = {"size": size, "fit": fit, "colour": colour, "equalise": equalise}
+    options: dict[str, Any] = {"size": size, "fit": fit, "colour": colour, "equalise": equalise}
     shape = (len(used), size, size, 1 if colour == "grey" else 3)
     path = Path(cache_dir) / f"{cache_key(used, **options)}.npy"
     images = _open(path, shape)
@@ -64,7 +65,7 @@ def cache_key(manifest: pd.DataFrame, *, size: int, fit: str, colour: str, equal
     digest = hashlib.sha256("\n".join(used["pixel_hash"]).encode())
     digest.update(f"|{size}|{fit}|{colour}|{equalise}|".encode())
     for room in (prepare, reading):
-        digest.update(Path(room.__file__).read_bytes())
+        digest.update(Path(str(room.__file__)).read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -124,7 +124,7 @@ def available_cores() -> int:
 def hash_pixels(pixels: np.ndarray) -> str:
     """32 hex digits over shape and values of a uint8 array."""
     digest = hashlib.sha256(repr(pixels.shape).encode())
-    digest.update(np.ascontiguousarray(pixels))
+    digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()[:32]
 
 

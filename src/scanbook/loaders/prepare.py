@@ -9,7 +9,6 @@ Resizing is Pillow's bilinear filter, which widens with the reduction and so ave
 text): a dark rim that is not in the picture, and exactly the kind of thing a network learns.
 """
 
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -98,15 +97,11 @@ def _spread(grey: np.ndarray) -> np.ndarray:
 
 
 def _clahe(grey: np.ndarray) -> np.ndarray:
+    from skimage.exposure import equalize_adapthist  # half a second of import that most sets never need
+
     tile = tuple(max(8, side // CLAHE_TILES) for side in grey.shape)
-    return np.rint(_adapthist()(grey, kernel_size=tile, clip_limit=CLAHE_CLIP, nbins=256) * 255).astype(np.uint8)
-
-
-@lru_cache(maxsize=1)
-def _adapthist():  # noqa: ANN202  half a second of import that most sets never need
-    from skimage.exposure import equalize_adapthist
-
-    return equalize_adapthist
+    levels = equalize_adapthist(grey, kernel_size=tile, clip_limit=CLAHE_CLIP, nbins=256)
+    return np.rint(levels * 255).astype(np.uint8)
 
 
 def _check(image: np.ndarray, size: int, fit: str, colour: str, equalise: str) -> None:

@@ -54,7 +54,7 @@ def make_splits(
     if scheme == "provided":
         parts_of_images = [_keep_test(used, fractions, seed)]
     else:
-        shown = used["label"].groupby(unit).agg(frozenset).to_dict()
+        shown = _shown(used["label"], unit)
         deals = [_hold_out(shown, fractions, seed)] if folds == 1 else _folds(shown, fractions, folds, seed)
         parts_of_images = [unit.map(parts) for parts in deals]
     tables = [
@@ -84,6 +84,10 @@ def crossing_groups(split: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame
         splits=lambda parts: "+".join(part for part in SPLITS if part in set(parts)), n_images="size"
     )
     return parts[parts["splits"].str.contains("+", regex=False)].reset_index()
+
+
+def _shown(labels: pd.Series, unit: pd.Series) -> Classes:
+    return {str(name): frozenset(seen) for name, seen in labels.groupby(unit)}
 
 
 def _hold_out(shown: Classes, fractions: tuple[float, float, float], seed: int) -> Parts:
@@ -128,7 +132,7 @@ def _folds(shown: Classes, fractions: tuple[float, float, float], folds: int, se
 
 def _keep_test(used: pd.DataFrame, fractions: tuple[float, float, float], seed: int) -> pd.Series:
     pool = used[used["given_split"].isin(("train", "val"))]
-    shown = pool.groupby("group")["label"].agg(frozenset).to_dict()
+    shown = _shown(pool["label"], pool["group"])
     parts = _carve(shown, fractions, f"{seed}/val")
     parts = _mend(parts, shown, ("train", "val"), ("train", "val"), _rank(f"{seed}/mend"))
     missing = set(used["label"]) - set(used.loc[used["given_split"] == "test", "label"])
@@ -176,7 +180,7 @@ def _mend(parts: Parts, shown: Classes, needed: Iterable[str], open_parts: Itera
     cannot.
     """
     parts = dict(parts)
-    counts = {part: {} for part in SPLITS}
+    counts: dict[str, dict[str, int]] = {part: {} for part in SPLITS}
     for group, part in parts.items():
         for label in shown[group]:
             counts[part][label] = counts[part].get(label, 0) + 1
