@@ -29,7 +29,7 @@ from .shapes import (
     turned,
     wobbles,
 )
-from .ultrasound import Probe, Scanner, amplitude, echo_image, lay, scan_convert
+from .ultrasound import Probe, Scanner, amplitude, echo_image, facing, lay, scan_convert
 
 PATIENTS = 200
 REDUCED_AT_MOST = 0.45  # the cut that names the real set's folders
@@ -141,11 +141,10 @@ def _draw_frame(
     heart: dict, phase: str, probe: Probe, scanner: Scanner, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Image and mask of the left ventricle's cavity, uint8 and bool (H, W)."""
-    z, x = probe.points()
-    level, cavity = _anatomy(z, x, heart, phase, rng)
-    shape = z.shape
+    level, cavity = _anatomy(probe, heart, phase, rng)
+    z, shape = probe.points()[0], level.shape
     # Contact of the probe and ribs dim whole beams; haze near the probe hides the apex.
-    across = np.linspace(-1, 1, shape[1])
+    across = np.linspace(-1, 1, shape[1], dtype=np.float32)
     dim = 3.0 * smooth_noise(rng, (1, shape[1]), 14.0)[0] - rng.uniform(0, 14) * across**4
     level = level + dim[None, :]
     haze = amplitude(rng.uniform(-30, -12) - z / rng.uniform(1.5, 5.0)) + amplitude(rng.uniform(-62, -38))
@@ -159,10 +158,9 @@ def _draw_frame(
     return to_uint8(image), mask
 
 
-def _anatomy(
-    z: np.ndarray, x: np.ndarray, heart: dict, phase: str, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Levels in dB and the cavity's coverage at depth `z` and lateral `x` (mm)."""
+def _anatomy(probe: Probe, heart: dict, phase: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Levels in dB along the beams and the cavity's coverage, both (samples, beams)."""
+    z, x = probe.points()
     length, width = _axes(heart, phase)
     wall = _wall(heart, phase)
     # The apex hardly moves; the base comes towards it.
@@ -178,11 +176,10 @@ def _anatomy(
     level = heart["outside_db"] + 5.0 * coarse + 3.0 * patchy
     level = lay(level, behind, heart["behind_db"] + 3.0 * coarse + 5.0 * smooth_noise(rng, z.shape, (6.0, 30.0)))
     # Along the beam a wall shows least of itself: its normal is then square to the sound.
-    gz, gx = np.gradient(inner)
-    facing = np.abs(gz) / (np.abs(gz) + np.abs(gx) + 1e-6)
+    square = facing(inner, probe)
     muscle = soft_step(inner - wall, 2.0) * above
     on_septum = soft_step(u + 0.4 * width, 8.0)
-    tone = heart["muscle_db"] + 3.0 * coarse + 3.5 * patchy + heart["septum_db"] * on_septum + 5.0 * (facing - 0.3)
+    tone = heart["muscle_db"] + 3.0 * coarse + 3.5 * patchy + heart["septum_db"] * on_septum + 5.0 * (square - 0.3)
     level = lay(level, muscle, tone)
 
     right_u = -(width + wall + 0.55 * heart["right_width"])
@@ -198,7 +195,7 @@ def _anatomy(
         ra, rb = heart[("left_atrium", "right_atrium")[side]]
         atrium = ellipse_distance(v, u, length + 0.86 * ra, centre, ra, rb, 0.0, heart["atria"][side])
         atrium = np.maximum(atrium, length - v)
-        rim = soft_step(np.abs(atrium - 1.5) - 1.2, 1.4) * (0.25 + 0.75 * facing)
+        rim = soft_step(np.abs(atrium - 1.5) - 1.2, 1.4) * (0.25 + 0.75 * square)
         level = lay(level, rim, np.maximum(level, heart["muscle_db"] + 4.0 + 6.0 * patchy))
         level = lay(level, soft_step(atrium, 2.5), heart["blood_db"] + heart["atria_db"][side] + 3.0 * coarse)
     crux = -(0.79 * width + 0.5 * wall)
@@ -207,7 +204,7 @@ def _anatomy(
 
     level = _valves(level, v, u, heart, phase, patchy)
     outer = soft_step(np.abs(inner - wall - 2.0) - 1.4, 1.8) * soft_step(-u, 8.0) * soft_step(v - length - 10.0, 10.0)
-    return lay(level, outer * np.clip(0.3 + facing, 0, 1), heart["pericardium_db"] + 4.0 * coarse), cavity
+    return lay(level, outer * np.clip(0.3 + square, 0, 1), heart["pericardium_db"] + 4.0 * coarse), cavity
 
 
 def _valves(level: np.ndarray, v: np.ndarray, u: np.ndarray, heart: dict, phase: str, patchy: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ real detector would see it.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 Array = np.ndarray
@@ -35,8 +37,8 @@ def soft_step(distance: Array, edge: float) -> Array:
 
 def turned(y: Array, x: Array, cy: float, cx: float, angle: float) -> tuple[Array, Array]:
     """Coordinates about (cy, cx), turned by `angle` (radians, positive from x towards y): (v, u)."""
-    c, s = np.cos(angle), np.sin(angle)
-    dy, dx = y - cy, x - cx
+    c, s = math.cos(angle), math.sin(angle)  # plain floats: NumPy's own would widen float32 arrays
+    dy, dx = y - float(cy), x - float(cx)
     return dy * c - dx * s, dx * c + dy * s
 
 
@@ -56,6 +58,7 @@ def ellipse_distance(
     wobble  coefficients from `wobbles`: the outline's radius is multiplied by a smooth periodic function
     """
     v, u = turned(y, x, cy, cx, angle)
+    ry, rx = float(ry), float(rx)
     rho = np.sqrt((v / ry) ** 2 + (u / rx) ** 2) + 1e-6
     radius = 1.0 if wobble is None else wobbled(wobble, np.arctan2(v / ry, u / rx))
     half_axis = np.maximum(np.sqrt(v**2 + u**2) / rho, min(ry, rx))  # in this direction; rho is 0 at the centre
@@ -129,14 +132,16 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale: float 
     """
     scales = scale if isinstance(scale, tuple) else (scale, scale)
     spans = [max(float(s), 1.0) for s in scales]
-    field = rng.normal(size=[int(n / s) + 5 for n, s in zip(shape, spans, strict=True)])
+    coarse = [int(n / span) + 5 for n, span in zip(shape, spans, strict=True)]
+    field = rng.standard_normal(coarse, dtype=np.float32)
     for n, span in zip(shape, spans, strict=True):
         at = np.arange(n) / span + rng.uniform()
-        low, t = at.astype(int), at % 1.0
+        low, t = at.astype(int), (at % 1.0).astype(np.float32)
         taps = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
         # No matrix product: its order of summation may depend on the number of threads.
         field = sum(tap[:, None] * field[low + k] for k, tap in enumerate(taps)).T
-    return ((field - field.mean()) / max(float(field.std()), 1e-9)).astype(np.float32)
+    sample = field[::2, ::2] if min(shape) > 40 else field
+    return (field - sample.mean()) * np.float32(1.0 / max(float(sample.std()), 1e-9))
 
 
 def to_uint8(values: Array) -> Array:

@@ -84,6 +84,7 @@ def amplitude(level_db: Array | float) -> Array:
 
 def lay(level_db: Array, coverage: Array, value_db: Array | float) -> Array:
     """Put a structure of `value_db` over a map of levels (dB), where `coverage` (0..1) says how much of it."""
+    value_db = np.asarray(value_db, np.float32)
     return level_db + coverage * (value_db - level_db)
 
 
@@ -94,6 +95,20 @@ def shadow(loss_db_per_sample: Array) -> Array:
     """
     total = np.cumsum(loss_db_per_sample, axis=0)
     return -(total - loss_db_per_sample)
+
+
+def facing(distance: Array, probe: Probe) -> Array:
+    """How squarely the surfaces of constant `distance` face the beam: 1 across it, 0 along it.
+
+    distance  (samples, beams) in mm, sampled at `probe.points()`; a smooth wall mirrors sound back only if it
+              faces the beam, which is why outlines drop out at their sides
+    """
+    along, across = np.gradient(distance)
+    spacing = probe.depth / probe.samples
+    r = probe.face + np.linspace(0.0, probe.depth, probe.samples, dtype=np.float32)[:, None]
+    arc = np.maximum(r * (2.0 * probe.half_angle / probe.beams), 0.05)
+    along, across = np.abs(along) / spacing, np.abs(across) / arc
+    return along / (along + across + 1e-6)
 
 
 def echo_image(level_db: Array, scanner: Scanner, rng: np.random.Generator) -> Array:
