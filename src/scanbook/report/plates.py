@@ -24,6 +24,7 @@ __all__ = ["Plate", "Prose", "Value", "say", "show_table", "slug", "svg", "webp"
 DPI = 96
 PHOTO_BYTES = 150_000
 KINDS = ("line", "photo")
+TRIM: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.08}
 
 
 class Plate:
@@ -67,11 +68,9 @@ class Plate:
         if isinstance(figure, Image.Image):
             self.mime, self.picture, self.size = "image/webp", webp(figure), figure.size
         elif figure is not None:
-            width, height = figure.get_size_inches() * DPI
-            self.size = (round(width), round(height))
             draw = svg if kind == "line" else _photograph
             self.mime = "image/svg+xml" if kind == "line" else "image/webp"
-            self.picture = draw(figure)
+            self.picture, self.size = draw(figure)
             _close(figure)
 
     def _repr_html_(self) -> str:
@@ -131,11 +130,14 @@ def show_table(table: pd.DataFrame, caption: str, *, title: str = "", key: str =
     return Plate(None, caption, table=table, title=title, key=key, src=src)
 
 
-def svg(figure: Figure) -> bytes:
-    """The figure as SVG without date or software, coordinates to two places: two runs give the same bytes."""
+def svg(figure: Figure) -> tuple[bytes, tuple[int, int]]:
+    """The figure as SVG, cut to what is drawn, and its (width, height) in pixels of the page.
+
+    Without date or software and with coordinates to two places: two runs give the same bytes.
+    """
     buffer = io.StringIO()
     with paper(figure.get_size_inches()[0]):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, **TRIM)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
@@ -143,7 +145,10 @@ def svg(figure: Figure) -> bytes:
     text = re.sub(r'<g id="[^"]*"', "<g", text)  # only glyphs and clips are referred to, and they are no groups
     text = re.sub(r'(?<= d=")[^"]*', lambda path: _shorten(path.group()), text)
     text = re.sub(r'(?<= points=")[^"]*|(?<= [xy]=")[^"]*', lambda path: _shorten(path.group()), text)
-    return re.sub(r"\n\s*", "\n", text).encode()
+    points = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', text)
+    assert points is not None  # matplotlib writes both, always
+    width, height = (round(float(points.group(n)) * DPI / 72) for n in (1, 2))
+    return re.sub(r"\n\s*", "\n", text).encode(), (width, height)
 
 
 def webp(image: Image.Image, limit: int = PHOTO_BYTES) -> bytes:
@@ -165,12 +170,13 @@ def slug(key: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", key).strip("-")
 
 
-def _photograph(figure: Figure) -> bytes:
+def _photograph(figure: Figure) -> tuple[bytes, tuple[int, int]]:
     buffer = io.BytesIO()
     with paper(figure.get_size_inches()[0]):
-        figure.savefig(buffer, format="png", dpi=2 * DPI)
+        figure.savefig(buffer, format="png", dpi=2 * DPI, **TRIM)
     buffer.seek(0)
-    return webp(Image.open(buffer))
+    image = Image.open(buffer)
+    return webp(image), (image.width // 2, image.height // 2)
 
 
 def _close(figure: Figure) -> None:

@@ -32,6 +32,9 @@ FAMILIES = {
     "separable": "#b58900",
     "small": "#56b4e9",
 }
+DEPTHS = {19: 0.75, 34: 0.85, 50: 0.75, 101: 0.6, 152: 0.5, 161: 0.75, 169: 0.75, 201: 0.6}
+"""How much of the colour's lightness is kept, by layers; the shallowest of each family keeps all."""
+
 RULE = "#6e7781"
 OTHER = ("#8c564b", "#5e4fa2", "#66711f")
 WIDE = 6.4
@@ -52,16 +55,13 @@ def color_of(network: str) -> str:
     for family, base in FAMILIES.items():
         if family in name:
             digits = re.search(rf"{family}v?(\d+)", name)
-            return _shade(base, int(digits.group(1)) if digits else 0)
+            return _shade(base, DEPTHS.get(int(digits.group(1)), 1.0) if digits else 1.0)
     if re.search(r"majority|size|border|grey|nearest|1nn|rule|probe", name):
         return RULE
     return OTHER[sum(map(ord, name)) % len(OTHER)]
 
 
-def _shade(base: str, depth: int) -> str:
-    """Darken by depth: none up to 20 layers, 20 % up to 100, 40 % above."""
-    keep = 1.0 if depth < 20 else 0.8 if depth < 100 else 0.6
-    keep = 0.8 if depth == 19 else keep  # VGG-19 beside VGG-16
+def _shade(base: str, keep: float) -> str:
     red, green, blue = to_rgb(base)
     return to_hex((keep * red, keep * green, keep * blue))
 
@@ -76,10 +76,16 @@ def number(value: float, digits: int = 2) -> str:
     return "–" if value != value else f"{value:.{digits}f}"
 
 
-def readable(ink: str) -> str:
-    """Black or white, whichever can be read on this colour."""
-    red, green, blue = to_rgb(ink)
-    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "#ffffff"
+def readable(ground: str | tuple[float, ...]) -> str:
+    """Dark or white ink, whichever has more contrast on this ground (WCAG 2, relative luminance)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(ground)]
+    light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#ffffff" if 1.05 / (light + 0.05) > (light + 0.05) / 0.065 else INK
+
+
+def small() -> float:
+    """Size of the small print of the figure being drawn, in points."""
+    return 0.9 * float(mpl.rcParams["font.size"])
 
 
 @contextlib.contextmanager

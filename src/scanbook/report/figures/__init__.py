@@ -1,0 +1,30 @@
+"""Every figure of the pages: tables and arrays in, a matplotlib Figure or a PIL image out, nothing shown or
+saved.
+
+Networks are named as they should be read (ResNet-18); their colour follows from the name.
+"""
+
+from .comparison import assignment_forest, claim_ladder, cost_table, differences_forest, scores_forest
+from .confusion import confusion_matrices, network_set_matrix
+from .counts import class_balance
+from .curves import learning_curves, roc_curves
+from .diagrams import residual_block
+from .images import answers, augmentation_grid, image_and_bars, samples_by_class
+
+__all__ = [
+    "answers",
+    "assignment_forest",
+    "augmentation_grid",
+    "claim_ladder",
+    "class_balance",
+    "confusion_matrices",
+    "cost_table",
+    "differences_forest",
+    "image_and_bars",
+    "learning_curves",
+    "network_set_matrix",
+    "residual_block",
+    "roc_curves",
+    "samples_by_class",
+    "scores_forest",
+]

@@ -1,0 +1,208 @@
+"""Pictures of the images themselves: samples, augmented versions, right and wrong answers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from ..style import GRID
+from .raster import INK, QUIET, fitted, font, sheet, tile, wrap
+
+GAP = 8
+HEADING = 17
+PRINT = 14
+WRONG = (179, 38, 30)
+BAR = (122, 132, 143)
+BAR_STEP = PRINT + 20
+
+
+def samples_by_class(
+    images: np.ndarray,
+    labels: Sequence[str],
+    captions: Sequence[str] | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    side: int = 132,
+) -> Image.Image:
+    """Some images of every class, one row a class, as they are given to a network before any augmentation.
+
+    images    uint8 (N, H, W, C), C 1 or 3
+    labels    class of each image
+    captions  a few words under each, e.g. the patient; None for nothing
+    classes   order of the rows; without it, as the labels come
+
+    Returns an RGB image; a class without images has no row.
+    Raises ValueError when the numbers of images, labels and captions differ.
+    """
+    captions = [""] * len(labels) if captions is None else captions
+    _same_length("samples_by_class", images=images, labels=labels, captions=captions)
+    order = list(dict.fromkeys(labels)) if classes is None else [c for c in classes if c in set(labels)]
+    rows = [[i for i, label in enumerate(labels) if label == name] for name in order]
+    words = [[wrap(captions[i], side, font(PRINT), 2) for i in row] for row in rows]
+    below = max((len(lines) for row in words for lines in row), default=0) * (PRINT + 4)
+    step = HEADING + 8 + side + below + 2 * GAP
+    canvas, pen = sheet(max(map(len, rows)) * (side + GAP) + GAP, len(rows) * step + GAP)
+    for r, (name, row) in enumerate(zip(order, rows, strict=True)):
+        top = r * step + GAP
+        pen.text((GAP, top), name, INK, font(HEADING, bold=True))
+        top += HEADING + 8
+        for c, i in enumerate(row):
+            left = GAP + c * (side + GAP)
+            canvas.paste(tile(images[i], side), (left, top))
+            _lines(pen, left, top + side + 2, words[r][c])
+    return canvas
+
+
+def augmentation_grid(
+    originals: np.ndarray,
+    augmented: np.ndarray,
+    labels: Sequence[str],
+    descriptions: Sequence[Sequence[str]],
+    *,
+    side: int = 116,
+) -> Image.Image:
+    """Each row: one training image untouched, then versions of it as a network meets them while training.
+
+    originals     (R, H, W, C), uint8 or float in [0, 1]; one row at least for each class
+    augmented     (R, A, H, W, C), the same; usually A = 8
+    labels        class of each row
+    descriptions  what was drawn for each version, R lists of A texts; parts divided by ", "
+
+    Returns an RGB image, about 1,100 pixels wide for A = 8; under 760 pixels it should scroll rather than
+    shrink. Raises ValueError when the numbers of rows or of versions differ.
+    """
+    _same_length("augmentation_grid", originals=originals, augmented=augmented, labels=labels, texts=descriptions)
+    n_versions = np.shape(augmented)[1]
+    if any(len(row) != n_versions for row in descriptions):
+        found = sorted({len(row) for row in descriptions})
+        raise ValueError(f"augmentation_grid: {n_versions} versions a row, but {found} descriptions")
+    small = font(PRINT - 1)
+    words = [[wrap(text, side, small, 7) for text in row] for row in descriptions]
+    aside = 2 * GAP  # the original stands a little apart
+    width = (n_versions + 1) * (side + GAP) + GAP + aside
+    heights = [HEADING + 8 + side + max(map(len, row)) * (PRINT + 3) + 2 * GAP for row in words]
+    canvas, pen = sheet(width, sum(heights) + GAP)
+    top = GAP
+    for r, label in enumerate(labels):
+        pen.text((GAP, top), label, INK, font(HEADING, bold=True))
+        line = top + HEADING + 8
+        canvas.paste(tile(originals[r], side), (GAP, line))
+        pen.rectangle((GAP - 3, line - 3, GAP + side + 2, line + side + 2), outline=INK, width=3)
+        _lines(pen, GAP, line + side + 5, ["original"], small)
+        for c in range(n_versions):
+            left = GAP + aside + (c + 1) * (side + GAP)
+            canvas.paste(tile(augmented[r][c], side), (left, line))
+            _lines(pen, left, line + side + 5, words[r][c], small)
+        top += heights[r]
+    return canvas
+
+
+def answers(
+    images: np.ndarray,
+    truth: Sequence[str],
+    probs: np.ndarray,
+    classes: Sequence[str],
+    captions: Sequence[str] | None = None,
+    *,
+    columns: int = 4,
+    side: int = 196,
+) -> Image.Image:
+    """Test images with their true and predicted class and one probability bar a class; right ones before
+    wrong ones.
+
+    images    (N, H, W, C), uint8 or float in [0, 1]
+    truth     class name of each
+    probs     float (N, K), rows summing to 1; the largest is the prediction
+    captions  a few words under each, e.g. the patient
+
+    Returns an RGB image. Wrong answers have a thick red frame and the word wrong: colour alone says nothing.
+    """
+    captions = [""] * len(truth) if captions is None else captions
+    _same_length("answers", images=images, truth=truth, probs=probs, captions=captions)
+    pred = [classes[k] for k in np.argmax(probs, axis=1)]
+    right = [i for i in range(len(truth)) if pred[i] == truth[i]]
+    wrong = [i for i in range(len(truth)) if pred[i] != truth[i]]
+    card = _card_height(side, len(classes), any(captions))
+    parts = [(name, rows) for name, rows in (("Right", right), ("Wrong", wrong)) if rows]
+    across = min(columns, max(len(rows) for _, rows in parts))
+    height = sum(HEADING + 12 + -(-len(rows) // across) * card for _, rows in parts)
+    canvas, pen = sheet(across * (side + 2 * GAP) + GAP, height + GAP)
+    top = GAP
+    for name, rows in parts:
+        pen.text((GAP, top), f"{name} ({len(rows)} shown)", INK, font(HEADING, bold=True))
+        top += HEADING + 12
+        for n, i in enumerate(rows):
+            corner = (GAP + n % across * (side + 2 * GAP), top + n // across * card)
+            _card(canvas, pen, corner, images[i], truth[i], probs[i], classes, captions[i], side)
+        top += -(-len(rows) // across) * card
+    return canvas
+
+
+def image_and_bars(image: np.ndarray, probs: np.ndarray, classes: Sequence[str], *, side: int = 320) -> Image.Image:
+    """One new image, and beneath it how probable the network holds each class.
+
+    image   (H, W) or (H, W, C), uint8 or float in [0, 1]
+    probs   float (K,)
+    """
+    canvas, pen = sheet(side + 2 * GAP, side + 3 * GAP + len(classes) * BAR_STEP)
+    canvas.paste(tile(image, side), (GAP, GAP))
+    _bars(pen, GAP, side + 2 * GAP, side, probs, classes)
+    return canvas
+
+
+def _card_height(side: int, n_classes: int, captioned: bool) -> int:
+    return side + 2 * (PRINT + 6) + n_classes * BAR_STEP + (PRINT + 6 if captioned else 0) + 3 * GAP
+
+
+def _card(
+    canvas: Image.Image,
+    pen: ImageDraw.ImageDraw,
+    corner: tuple[int, int],
+    image: np.ndarray,
+    truth: str,
+    probs: np.ndarray,
+    classes: Sequence[str],
+    caption: str,
+    side: int,
+) -> None:
+    left, top = corner
+    pred = classes[int(np.argmax(probs))]
+    wrong = pred != truth
+    canvas.paste(tile(image, side), (left, top))
+    if wrong:
+        pen.rectangle((left - 5, top - 5, left + side + 4, top + side + 4), outline=WRONG, width=4)
+    line = top + side + 8
+    for text, colour in ((f"true: {truth}", INK), (f"said: {pred}", WRONG if wrong else INK)):
+        pen.text((left, line), fitted(text, side, font(PRINT)), colour, font(PRINT))
+        line += PRINT + 6
+    if caption:
+        pen.text((left, line), fitted(caption, side, font(PRINT)), QUIET, font(PRINT))
+        line += PRINT + 6
+    _bars(pen, left, line, side, probs, classes)
+
+
+def _bars(pen: ImageDraw.ImageDraw, left: int, top: int, width: int, probs: np.ndarray, classes: Sequence[str]) -> None:
+    """Name and value on one line, the bar below, filled dark for the predicted class."""
+    for k, (name, prob) in enumerate(zip(classes, probs, strict=True)):
+        value = f"{prob:.2f}"
+        room = width - font(PRINT).getlength(value) - 6
+        pen.text((left, top), fitted(name, int(room), font(PRINT)), INK, font(PRINT))
+        pen.text((left + width, top), value, INK, font(PRINT), anchor="ra")
+        bar = top + PRINT + 5
+        pen.rectangle((left, bar, left + width - 1, bar + 7), fill=GRID)
+        if prob * width >= 1:
+            fill = INK if k == int(np.argmax(probs)) else BAR
+            pen.rectangle((left, bar, left + round(float(prob) * width) - 1, bar + 7), fill=fill)
+        top += BAR_STEP
+
+
+def _lines(pen: ImageDraw.ImageDraw, left: int, top: int, rows: list[str], letters: object = None) -> None:
+    for n, row in enumerate(rows):
+        pen.text((left, top + n * (PRINT + 3)), row, INK, letters or font(PRINT))
+
+
+def _same_length(where: str, **given: Sequence) -> None:
+    lengths = {name: len(value) for name, value in given.items()}
+    if len(set(lengths.values())) > 1 or not next(iter(lengths.values())):
+        found = ", ".join(f"{n} {name}" for name, n in lengths.items())
+        raise ValueError(f"{where}: {found}; give the same number of each, and at least one")
