@@ -16,7 +16,9 @@ The rules, the same for every set:
 """
 
 import io
+import warnings
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,7 @@ def read_bytes(path: Path) -> bytes:
 def decode(data: bytes, *, shortest: int | None = None) -> Picture:
     """Turn a file's content into pixels; see `read_image`."""
     kind = sniff(data)
+    _quiet_pillow()
     # A damaged file can make a decoder raise almost anything (struct, zlib, index and type errors have been
     # seen); whatever it is, it concerns this file alone.
     try:
@@ -129,6 +132,13 @@ def _stretch(values: np.ndarray) -> np.ndarray:
     if low == high:
         return np.zeros(values.shape, np.uint8)
     return np.rint((values - low) * (255.0 / (high - low))).astype(np.uint8)
+
+
+@cache
+def _quiet_pillow() -> None:
+    """Pillow warns about damaged headers by the path of its own source, which would stand in a page; here the
+    reason goes into the table."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def _refuse_bomb(width: int, height: int) -> None:

@@ -1,0 +1,155 @@
+"""The batches of an epoch depend on the seed and the epoch, on nothing that happened before."""
+
+import numpy as np
+import pytest
+import torch
+
+from scanbook.loaders.augment import AugmentSpec, apply, draw
+from scanbook.loaders.batches import Batches, training_statistics
+
+N = 23
+IMAGES = np.random.default_rng(0).integers(0, 256, (N, 8, 10, 3), dtype=np.uint8)
+LABELS = np.arange(N) % 3
+IDS = [f"image {i}" for i in range(N)]
+TURN = AugmentSpec(rotate_deg=30, flip_horizontal=0.5, brightness=0.2)
+
+
+def make(rows=None, **options):
+    rows = np.arange(N) if rows is None else rows
+    return Batches(IMAGES, LABELS, rows, **{"image_ids": IDS, "batch": 5, **options})
+
+
+def everything(batches, epoch):
+    """{row: image} of an epoch, and the rows in order."""
+    parts = list(batches.epoch(epoch))
+    rows = torch.cat([rows for _, _, rows in parts]).tolist()
+    return dict(zip(rows, torch.cat([images for images, _, _ in parts]), strict=True)), rows
+
+
+def test_a_batch_holds_images_labels_and_rows_of_the_stated_types():
+    images, labels, rows = next(make(np.array([4, 2, 9])).epoch(0))
+    assert (images.dtype, labels.dtype, rows.dtype) == (torch.float32, torch.int64, torch.int64)
+    assert rows.tolist() == [4, 2, 9]
+    assert labels.tolist() == [1, 2, 0]
+    assert images.is_contiguous()
+    np.testing.assert_array_equal(images.numpy(), (IMAGES[[4, 2, 9]].transpose(0, 3, 1, 2) / 255).astype(np.float32))
+
+
+def test_every_row_comes_once_an_epoch():
+    for epoch in range(3):
+        assert sorted(everything(make(shuffle=True), epoch)[1]) == list(range(N))
+    assert everything(make(), 0)[1] == list(range(N))
+
+
+def test_the_order_depends_on_seed_and_epoch_and_on_nothing_before():
+    batches = make(shuffle=True, seed=4)
+    orders = [everything(batches, epoch)[1] for epoch in range(3)]
+    assert everything(make(shuffle=True, seed=4), 2)[1] == orders[2]
+    assert everything(batches, 0)[1] == orders[0]
+    assert orders[0] != orders[1]
+    assert everything(make(shuffle=True, seed=5), 0)[1] != orders[0]
+
+
+def test_batch_size_and_shuffling_do_not_change_how_an_image_looks():
+    one, _ = everything(make(augment=TURN, seed=1), 3)
+    two, _ = everything(make(augment=TURN, seed=1, batch=8, shuffle=True), 3)
+    for row, image in one.items():
+        assert torch.equal(image, two[row])
+
+
+def test_images_look_as_drawn_for_their_names():
+    images, _, _ = next(make(augment=TURN, seed=1, batch=N).epoch(2))
+    plain, _, _ = next(make(batch=N).epoch(2))
+    assert torch.equal(images, apply(plain, draw(TURN, 1, 2, IDS)))
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(10, [5, 5]), (11, [5, 6]), (12, [5, 5, 2]), (1, [1]), (6, [6]), (5, [5])])
+def test_a_single_left_over_image_joins_the_batch_before_it(n, sizes):
+    batches = make(np.arange(n))
+    assert [len(labels) for _, labels, _ in batches.epoch(0)] == sizes
+    assert len(batches) == len(sizes)
+    assert batches.n_images == n
+
+
+def test_batches_of_one_are_possible_where_they_are_asked_for():
+    assert [len(labels) for _, labels, _ in make(np.arange(3), batch=1).epoch(0)] == [1, 1, 1]
+
+
+def test_a_row_named_twice_is_augmented_twice():
+    images, _, rows = next(make(np.array([3, 3, 4]), augment=TURN).epoch(0))
+    assert rows.tolist() == [3, 3, 4]
+    assert not torch.equal(images[0], images[1])
+    alone, _, _ = next(make(np.array([3]), augment=TURN).epoch(0))
+    assert torch.equal(alone[0], images[0])
+
+
+def test_neutral_strengths_change_nothing():
+    plain, _ = everything(make(), 0)
+    neutral, _ = everything(make(augment=AugmentSpec()), 0)
+    assert all(torch.equal(plain[row], neutral[row]) for row in plain)
+
+
+def test_a_memory_map_serves_as_well_as_an_array(tmp_path):
+    np.save(tmp_path / "images.npy", IMAGES)
+    mapped = Batches(np.load(tmp_path / "images.npy", mmap_mode="r"), LABELS, np.arange(N), image_ids=IDS, batch=7)
+    for (a, _, _), (b, _, _) in zip(mapped.epoch(0), make(batch=7).epoch(0), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_batches_describe_themselves():
+    assert repr(make(shuffle=True, augment=TURN)) == (
+        "Batches of 5: 23 images of 10 × 8 × 3, augmented, shuffled, on cpu"
+    )
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_set_lives_on_the_device_and_gives_the_same_batches():
+    there = make(device="cuda", shuffle=True)
+    assert there._resident is not None
+    for (a, x, r), (b, y, s) in zip(there.epoch(1), make(shuffle=True).epoch(1), strict=True):
+        assert a.device.type == x.device.type == "cuda"
+        assert torch.equal(a.cpu(), b)
+        assert torch.equal(x.cpu(), y)
+        assert torch.equal(r, s)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"rows": np.array([], int)}, "no rows"),
+        ({"rows": np.array([N])}, f"0 to {N - 1} is allowed"),
+        ({"batch": 0}, "at least 1"),
+        ({"image_ids": IDS[:3]}, "3 image_ids"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_in_words(changes, text):
+    with pytest.raises(ValueError, match=text):
+        make(**changes)
+
+
+def test_float_images_are_refused():
+    with pytest.raises(ValueError, match="uint8"):
+        Batches(IMAGES / 255, LABELS, np.arange(N), image_ids=IDS, batch=2)
+
+
+def test_training_statistics_are_those_of_the_training_rows_alone():
+    rows = np.array([1, 5, 8, 9])
+    mean, std = training_statistics(IMAGES, rows)
+    pixels = IMAGES[rows].astype(np.float64) / 255
+    np.testing.assert_allclose(mean, pixels.mean((0, 1, 2)), rtol=1e-12)
+    np.testing.assert_allclose(std, pixels.std((0, 1, 2)), rtol=1e-12)
+    assert training_statistics(IMAGES, rows[::-1]) == (mean, std)
+
+
+def test_statistics_over_many_chunks_are_exact():
+    images = np.random.default_rng(1).integers(0, 256, (150, 4, 4, 1), dtype=np.uint8)
+    mean, std = training_statistics(images, np.arange(150))
+    assert mean == [pytest.approx(images.mean() / 255, rel=1e-13)]
+    assert std == [pytest.approx(images.std() / 255, rel=1e-13)]
+
+
+def test_flat_or_missing_training_images_have_no_statistics():
+    with pytest.raises(ValueError, match="equal"):
+        training_statistics(np.full((3, 2, 2, 1), 9, np.uint8), np.arange(3))
+    with pytest.raises(ValueError, match="no training image"):
+        training_statistics(IMAGES, np.array([], int))
