@@ -122,18 +122,18 @@ def build(
         if name in OWN:
             backbone, n_features = OWN[name](n_inputs, image_size or DEFAULT_SIZE)
             report = _own_weights(backbone, name, weights, weights_dir)
-        elif name.startswith("timm:"):
-            from scanbook.models.backbones import timm_parts
-
-            backbone, n_features, report = timm_parts(
-                name.removeprefix("timm:"), weights=weights, weights_dir=weights_dir
-            )
         else:
-            from scanbook.models.backbones import torchvision_parts
+            from scanbook.models import backbones  # imports torchvision, which the small networks do without
 
-            backbone, n_features, own_head, report = torchvision_parts(
-                name, weights=weights, weights_dir=weights_dir, head=head, image_size=image_size
-            )
+            if name.startswith("timm:"):
+                backbone, n_features, report = backbones.timm_parts(
+                    name.removeprefix("timm:"), weights=weights, weights_dir=weights_dir
+                )
+            else:
+                backbone, n_features, own_head, report = backbones.torchvision_parts(
+                    name, weights=weights, weights_dir=weights_dir, head=head, image_size=image_size
+                )
+            backbones.quicken_depthwise(backbone)
         layers = _head(own_head, n_features, n_classes, dropout)
     if class_prior is not None:
         with torch.no_grad():

@@ -76,12 +76,13 @@ def make_optimiser(
     learning = [p for p in parameters if p.requires_grad]
     if not learning:
         raise ValueError("no parameter learns at this stage; train head, all or from:<module>")
+    fused = learning[0].device.type in ("cpu", "cuda")  # one pass over memory: a tenth of ResNet-18's step
     if name == "adam":
-        return torch.optim.Adam(learning, rate, weight_decay=weight_decay)
+        return torch.optim.Adam(learning, rate, weight_decay=weight_decay, fused=fused)
     if name == "adamw":
-        return torch.optim.AdamW(learning, rate, weight_decay=weight_decay)
+        return torch.optim.AdamW(learning, rate, weight_decay=weight_decay, fused=fused)
     if name == "sgd":
-        return torch.optim.SGD(learning, rate, momentum=momentum, weight_decay=weight_decay)
+        return torch.optim.SGD(learning, rate, momentum=momentum, weight_decay=weight_decay, fused=fused)
     if name == "rmsprop":
         return torch.optim.RMSprop(learning, rate, momentum=momentum, weight_decay=weight_decay)
     raise ValueError(f"optimiser {name!r} is not known; allowed are {', '.join(OPTIMISERS)}")

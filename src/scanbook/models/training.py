@@ -23,6 +23,7 @@ from scanbook.models.schedules import OPTIMISERS, check_schedule, epochs_without
 
 __all__ = ["FitResult", "NotANumber", "fit"]
 
+SAVE_EVERY = 60  # seconds; each improvement of a short training would cost it a hundredth of its time
 COLUMNS = (
     *("epoch", "stage", "rate", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_precision"),
     *("val_recall", "train_precision", "train_recall", "seconds", "images_per_second", "best"),
@@ -84,7 +85,8 @@ def fit(
     class_weights   (K,) in the training loss only; None is 1 for all
     seed            of dropout and all else that torch draws. Same seed, batches, threads: same weights, bit for bit
     device, precision, channels_last   see `device.choose`
-    folder          gets history.csv (after each epoch), best.safetensors, and tensorboard/<timestamp>/
+    folder          gets history.csv (after each epoch), best.safetensors (after each stage, and once a minute
+                    within it), and tensorboard/<timestamp>/
     on_epoch        called after each epoch with its row of history and "epochs_planned"
     positive        class whose precision and recall are counted in a binary task; else the mean over classes
 
@@ -100,6 +102,7 @@ def fit(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     log = open_log(folder / "tensorboard") if tensorboard else None
+    saved = started
     rows: list[dict] = []
     stage_ends: list[dict] = []
     best: dict | None = None
@@ -136,7 +139,8 @@ def fit(
             if best is None or row["val_loss"] < best["val_loss"]:
                 best = row
                 best_state = {k: v.detach().to("cpu", copy=True) for k, v in network.state_dict().items()}
-                save_network(network, best_state, folder / "best.safetensors", classes=list(classes), epoch=epoch)
+                if time.perf_counter() - saved > SAVE_EVERY:
+                    saved = _save(network, best_state, best, classes, folder)
             history = _write_history(rows, best, folder / "history.csv")
             if log is not None:
                 log.scalars(epoch, {_tag(key): row[key] for key in COLUMNS[2:-1]})
@@ -148,6 +152,7 @@ def fit(
                 on_epoch({**row, "best": int(best is row), "epochs_planned": epoch + left + later})
             if stops:
                 break
+        saved = _save(network, best_state, best, classes, folder)
         stage_ends.append(_stage_end(number, plan, rows, parameter_counts(network)["trainable"]))
     if log is not None:
         log.close()
@@ -161,6 +166,11 @@ def fit(
         stages=stage_ends,
         chosen=chosen,
     )
+
+
+def _save(network: Network, state: dict, best: dict, classes: Sequence[str], folder: Path) -> float:
+    save_network(network, state, folder / "best.safetensors", classes=list(classes), epoch=best["epoch"])
+    return time.perf_counter()
 
 
 def _write_history(rows: list[dict], best: dict, file: Path) -> pd.DataFrame:
