@@ -76,7 +76,7 @@ def number(value: float, digits: int = 2) -> str:
     return "–" if value != value else f"{value:.{digits}f}"
 
 
-def readable(ground: str | tuple[float, ...]) -> str:
+def readable(ground: str | tuple[float, float, float, float]) -> str:
     """Dark or white ink, whichever has more contrast on this ground (WCAG 2, relative luminance)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(ground)]
     light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -80,20 +80,20 @@ def network_set_matrix(scores: pd.DataFrame, metric: str = "auroc") -> Figure:
     because colour means network.
     """
     sets, networks = list(dict.fromkeys(scores["assignment"])), list(dict.fromkeys(scores["network"]))
-    values = scores.pivot(index="network", columns="assignment", values="value").loc[networks, sets]
-    rows = scores.set_index(["network", "assignment"])
+    values = scores.pivot(index="network", columns="assignment", values="value").loc[networks, sets].astype(float)
+    rows, grid = scores.set_index(["network", "assignment"]), values.to_numpy(dtype=float)
     shades = sns.light_palette("#4d565f", as_cmap=True)
     with paper(WIDE):
         fig = blank(WIDE, 0.95 + 0.62 * len(networks))
         ax = fig.subplots()
         sns.heatmap(values, ax=ax, vmin=0, vmax=1, cmap=shades, cbar=False, linewidths=2, linecolor=PAPER)
         for (r, network), (c, name) in ((a, b) for a in enumerate(networks) for b in enumerate(sets)):
-            value = values.iloc[r, c]
+            value = grid[r, c]
             if not np.isfinite(value):
                 ax.text(c + 0.5, r + 0.5, "–", ha="center", va="center", color=FAINT)
                 continue
             row = rows.loc[(network, name)]
-            ink = readable(shades(float(value)))
+            ink = readable(shades(value))
             known = np.isfinite(row["low"])
             ax.text(c + 0.5, r + (0.36 if known else 0.5), number(value), ha="center", va="center", color=ink,
                     fontsize="large", fontweight="bold")  # fmt: skip

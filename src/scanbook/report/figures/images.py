@@ -1,9 +1,9 @@
 """Pictures of the images themselves: samples, augmented versions, right and wrong answers."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from ..style import GRID
 from .raster import INK, QUIET, fitted, font, sheet, tile, wrap
@@ -196,12 +196,14 @@ def _bars(pen: ImageDraw.ImageDraw, left: int, top: int, width: int, probs: np.n
         top += BAR_STEP
 
 
-def _lines(pen: ImageDraw.ImageDraw, left: int, top: int, rows: list[str], letters: object = None) -> None:
+def _lines(
+    pen: ImageDraw.ImageDraw, left: int, top: int, rows: list[str], letters: ImageFont.FreeTypeFont | None = None
+) -> None:
     for n, row in enumerate(rows):
         pen.text((left, top + n * (PRINT + 3)), row, INK, letters or font(PRINT))
 
 
-def _same_length(where: str, **given: Sequence) -> None:
+def _same_length(where: str, **given: Sized) -> None:
     lengths = {name: len(value) for name, value in given.items()}
     if len(set(lengths.values())) > 1 or not next(iter(lengths.values())):
         found = ", ".join(f"{n} {name}" for name, n in lengths.items())

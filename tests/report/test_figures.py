@@ -1,0 +1,313 @@
+"""Figures: what is drawn is what was given, readable on a phone, and nothing leaks out of them."""
+
+import sys
+import time
+from itertools import pairwise
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
+
+from scanbook.report import figures
+from scanbook.report.figures.raster import font, tile, wrap
+from scanbook.report.plates import Plate
+from scanbook.report.style import color_of, readable
+
+NETWORKS = ["ResNet-18", "VGG-16-BN", "DenseNet-121"]
+FOUR = ["Fetal brain", "Fetal thorax", "Fetal femur", "Fetal abdomen"]
+PHONE = 350  # pixels left for a figure on a screen 390 pixels wide
+
+
+def counts(classes, seed=0):
+    cells = np.random.default_rng(seed).integers(0, 60, (len(classes), len(classes)))
+    return pd.DataFrame(cells, pd.Index(classes, name="truth"), pd.Index(classes, name="predicted"))
+
+
+def history(network, epochs=6, border=3):
+    epoch = np.arange(1, epochs + 1)
+    loss = np.linspace(0.7, 0.3, epochs)
+    return pd.DataFrame(
+        {
+            "network": network, "epoch": epoch, "stage": np.where(epoch <= border, 1, 2),
+            "train_loss": loss, "val_loss": loss + 0.1, "train_accuracy": 1 - loss / 2,
+            "val_accuracy": 0.9 - loss / 2, "best": (epoch == epochs - 1).astype(int),
+        }
+    )  # fmt: skip
+
+
+def roc(network, curve):
+    rate = np.linspace(0, 1, 20)
+    return pd.DataFrame(
+        {"network": network, "curve": curve, "false_positive_rate": rate, "true_positive_rate": rate**0.3}
+    )
+
+
+AREAS = pd.DataFrame(
+    {"network": NETWORKS, "value": [0.93, 0.9, np.nan], "low": [0.88, np.nan, np.nan], "high": [0.97, np.nan, np.nan]}
+)
+BALANCE = pd.DataFrame(
+    [(s, c, n, n // 3) for s, n in (("train", 300), ("val", 60), ("test", 90)) for c in FOUR],
+    columns=["split", "label", "n_images", "n_groups"],
+)
+SCORES = pd.DataFrame(
+    [(n, m, 0.8, 0.7, 0.9) for m in ("accuracy", "sensitivity", "auroc") for n in NETWORKS],
+    columns=["network", "metric", "value", "low", "high"],
+)
+SETS = pd.DataFrame(
+    [
+        ("heart", "ResNet-18", 0.8, 0.7, 0.9),
+        ("heart", "VGG-16-BN", 0.7, 0.6, 0.8),
+        ("lung", "ResNet-18", 0.6, np.nan, np.nan),
+    ],
+    columns=["assignment", "network", "value", "low", "high"],
+)
+CLAIMS = pd.DataFrame({"assignment": ["heart", "lung"], "claim": [0.92, 0.8], "comparable": [True, False]})
+STEPS = pd.DataFrame(
+    [
+        ("claimed", "", 0.92, np.nan, np.nan),
+        ("split as the source", "ResNet-18", 0.9, 0.85, 0.95),
+        ("honest", "ResNet-18", 0.8, 0.7, 0.9),
+    ],
+    columns=["step", "network", "value", "low", "high"],
+)
+COMPARISONS = pd.DataFrame(
+    [
+        ("ResNet-18", "VGG-16-BN", "auroc", 0.012, -0.03, 0.054, 0.02, "cannot tell"),
+        ("a", "b", "auroc", 0.1, np.nan, np.nan, 0, "cannot tell"),
+    ],
+    columns=["a", "b", "metric", "difference", "low", "high", "margin", "verdict"],
+)
+DRAWN = {
+    "two classes": lambda: figures.confusion_matrices({n: counts(["NORMAL", "PNEUMONIA"]) for n in NETWORKS}),
+    "four classes": lambda: figures.confusion_matrices({n: counts(FOUR) for n in NETWORKS}),
+    "one network": lambda: figures.confusion_matrices({"ResNet-18": counts(FOUR)}),
+    "matrix": lambda: figures.network_set_matrix(SETS),
+    "curves": lambda: figures.learning_curves(pd.concat([history(n) for n in NETWORKS])),
+    "five curves": lambda: figures.learning_curves(pd.concat([history(f"ResNet-{n}") for n in range(5)])),
+    "roc": lambda: figures.roc_curves(pd.concat([roc(n, "sick") for n in NETWORKS]), AREAS),
+    "four roc": lambda: figures.roc_curves(pd.concat([roc(n, c) for n in NETWORKS for c in FOUR]), AREAS),
+    "balance": lambda: figures.class_balance(BALANCE),
+    "scores": lambda: figures.scores_forest(SCORES),
+    "sets": lambda: figures.assignment_forest(SETS, CLAIMS),
+    "ladder": lambda: figures.claim_ladder(STEPS),
+    "differences": lambda: figures.differences_forest(COMPARISONS),
+    "block": figures.residual_block,
+}
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return {name: draw() for name, draw in DRAWN.items()}
+
+
+def words(figure):
+    return [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible()]
+
+
+def texts(figure):
+    return [t.get_text() for t in words(figure)]
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_figure_can_be_read_on_a_phone(drawn, name):
+    shrunk = min(1, PHONE / (96 * drawn[name].get_size_inches()[0]))
+    smallest = min(t.get_fontsize() for t in words(drawn[name])) * 96 / 72 * shrunk
+    assert smallest >= 7.5
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_figure_becomes_a_small_plate_without_overlapping_labels(name):
+    figure = DRAWN[name]()
+    figure.canvas.draw()
+    for ax in filter(Axes.get_visible, figure.axes):
+        bottom, top = sorted(ax.get_ylim())
+        ticks = [(tick.get_loc(), tick.label1) for tick in ax.yaxis.get_major_ticks()]
+        labels = [t for y, t in ticks if bottom <= y <= top and t.get_visible() and t.get_text()]
+        boxes = sorted((label.get_window_extent() for label in labels), key=lambda box: box.y0)
+        assert all(low.y1 <= high.y0 + 1 for low, high in pairwise(boxes))
+    plate = Plate(figure, "caption", "alt")
+    assert len(plate.picture) < 90_000
+
+
+def test_no_figure_is_known_to_pyplot_and_no_setting_changes():
+    before = dict(matplotlib.rcParams)
+    for draw in DRAWN.values():
+        assert isinstance(draw(), Figure)
+    assert dict(matplotlib.rcParams) == before
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    assert pyplot is None or not pyplot.get_fignums()
+
+
+def test_a_confusion_matrix_says_counts_and_percent_of_the_true_class():
+    table = pd.DataFrame([[30, 10], [0, 0]], index=["well", "sick"], columns=["well", "sick"])
+    shown = texts(figures.confusion_matrices({"ResNet-18": table}))
+    assert {"30", "10", "75 %", "25 %"} <= set(shown)
+    assert shown.count("–") == 2  # no sick image: no percent
+
+
+def test_matrices_of_other_classes_are_refused():
+    with pytest.raises(ValueError, match="VGG-16-BN has other classes than ResNet-18"):
+        figures.confusion_matrices({"ResNet-18": counts(["a", "b"]), "VGG-16-BN": counts(["b", "a"])})
+
+
+def test_the_chosen_epoch_and_the_border_between_stages_are_marked(drawn):
+    ax = drawn["curves"].axes[0]
+    rings = [line for line in ax.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    assert [list(line.get_xdata()) for line in rings] == [[5]]
+    assert any(set(line.get_xdata()) == {3.5} for line in ax.lines)
+    assert "stage 2" in texts(drawn["curves"])
+
+
+def test_colour_is_the_network_and_line_style_the_part(drawn):
+    curves = [line for line in drawn["curves"].axes[1].lines if len(line.get_xdata()) == 6]
+    assert {to_hex(line.get_color()) for line in curves} == {color_of("VGG-16-BN")}
+    assert {line.get_linestyle() for line in curves} == {":", "-"}
+
+
+def test_the_legend_of_a_roc_curve_says_area_and_interval(drawn):
+    shown = texts(drawn["roc"])
+    assert "ResNet-18: AUROC 0.93 (0.88 to 0.97)" in shown
+    assert "VGG-16-BN: AUROC 0.90 (no interval)" in shown
+    assert "DenseNet-121" in shown
+
+
+def test_class_balance_shows_images_and_groups_and_one_panel_where_they_are_the_same():
+    assert len(figures.class_balance(BALANCE, "patients").axes) == 2
+    assert "300" in texts(figures.class_balance(BALANCE))
+    assert len(figures.class_balance(BALANCE.assign(n_groups=BALANCE["n_images"])).axes) == 1
+
+
+def test_a_claim_that_cannot_be_compared_is_a_hollow_diamond(drawn):
+    diamonds = [line for line in drawn["sets"].axes[0].lines if line.get_marker() == "D"]
+    fills = {float(line.get_xdata()[0]): to_hex(line.get_markerfacecolor()) for line in diamonds}
+    assert fills[0.8] == "#ffffff"
+    assert fills[0.92] != "#ffffff"
+
+
+def test_a_pair_that_was_not_run_is_a_dash_in_the_matrix(drawn):
+    assert texts(drawn["matrix"]).count("–") == 1
+    assert "0.70–0.90" in texts(drawn["matrix"])
+
+
+def test_every_difference_ends_with_its_verdict(drawn):
+    assert texts(drawn["differences"]).count("cannot tell") == 2
+
+
+def test_the_residual_block_has_three_convolutions_and_adds_its_input(drawn):
+    shown = texts(drawn["block"])
+    assert [t for t in shown if "convolution" in t] == ["1×1 convolution", "3×3 convolution", "1×1 convolution"]
+    assert "+" in shown
+    assert "64 → 256 channels" in shown
+
+
+def test_the_cost_table_takes_what_is_there():
+    costs = pd.DataFrame(
+        {"network": NETWORKS[:1], "trainable": [11_170_000], "seconds": [30.0], "epochs": [6], "auroc": [0.9]}
+    )
+    table = figures.cost_table(costs).iloc[0].to_dict()
+    assert table == {
+        "network": "ResNet-18", "trained, millions": 11.17, "training, s": 30, "s an epoch": 5, "AUROC": 0.9
+    }  # fmt: skip
+
+
+def pictures(n=4, side=64, channels=1):
+    return np.random.default_rng(0).integers(0, 255, (n, side, side, channels), dtype=np.uint8)
+
+
+def test_the_augmented_grid_of_36_tiles_takes_less_than_half_a_second():
+    originals = pictures()
+    augmented = np.repeat(originals[:, None], 8, axis=1) / 255.0
+    texts_of_rows = [["mirrored, turned 8°, zoom 1.12, contrast −0.05"] * 8] * 4
+    figures.augmentation_grid(originals[:1], augmented[:1], FOUR[:1], texts_of_rows[:1])  # fonts are read once
+    start = time.perf_counter()
+    grid = figures.augmentation_grid(originals, augmented, FOUR, texts_of_rows)
+    assert time.perf_counter() - start < 0.5
+    assert grid.width > 9 * 116
+
+
+def test_the_augmented_grid_shows_the_original_first_and_every_version_as_given():
+    originals = np.zeros((1, 116, 116, 1), dtype=np.uint8) + 40
+    levels = np.array([100, 180], dtype=np.uint8)
+    augmented = np.broadcast_to(levels[None, :, None, None, None], (1, 2, 116, 116, 1))
+    grid = np.asarray(figures.augmentation_grid(originals, augmented, ["well"], [["darker", "lighter"]]))
+    row = grid[100, :, 0]
+    seen = [int(v) for v, same in zip(row, np.r_[row[1:] == row[:-1], False], strict=True) if same]
+    assert list(dict.fromkeys(v for v in seen if v in (40, 100, 180))) == [40, 100, 180]
+    assert seen.count(40) >= 110
+
+
+def test_numbers_of_rows_and_descriptions_that_differ_are_refused():
+    augmented = np.repeat(pictures()[:, None], 8, axis=1)
+    with pytest.raises(ValueError, match="4 originals, 4 augmented, 3 labels"):
+        figures.augmentation_grid(pictures(), augmented, FOUR[:3], [["x"] * 8] * 4)
+    with pytest.raises(ValueError, match=r"8 versions a row, but \[7\] descriptions"):
+        figures.augmentation_grid(pictures(), augmented, FOUR, [["x"] * 7] * 4)
+    with pytest.raises(ValueError, match="0 images"):
+        figures.samples_by_class(pictures(0), [])
+
+
+def test_samples_have_one_row_a_class_in_the_order_asked_for():
+    images = np.stack([np.full((132, 132, 1), v, dtype=np.uint8) for v in (50, 90, 130)])
+    sheet = np.asarray(figures.samples_by_class(images, ["b", "a", "a"], classes=["a", "none", "b"]))
+    levels = [v for v in sheet[:, 70, 0] if v in (50, 90, 130)]
+    assert list(dict.fromkeys(levels)) == [90, 50]
+    assert sheet[:, 210, 0].tolist().count(130) > 100
+
+
+def test_wrong_answers_are_framed_and_right_ones_are_not():
+    probs = np.array([[0.9, 0.1], [0.2, 0.8]])
+    red = (179, 38, 30)
+
+    def frames(truth):
+        sheet = np.asarray(figures.answers(pictures(2), truth, probs, ["well", "sick"], ["p1", "p2"]))
+        return int((sheet == red).all(-1).sum())
+
+    assert frames(["well", "sick"]) == 0
+    assert frames(["well", "well"]) > 2000
+
+
+def test_a_bar_is_as_long_as_its_probability():
+    sheet = np.asarray(figures.image_and_bars(np.full((64, 64), 200), np.array([0.25, 0.75]), ["well", "sick"]))
+    dark = (sheet == (31, 35, 40)).all(-1).sum(1)
+    grey = (sheet == (122, 132, 143)).all(-1).sum(1)
+    assert dark.max() == 240
+    assert grey.max() == 80
+
+
+def test_a_tile_keeps_aspect_and_colour():
+    wide = np.zeros((10, 20, 3), dtype=np.uint8)
+    wide[..., 0] = 200
+    square = np.asarray(tile(wide, 40))
+    assert square.shape == (40, 40, 3)
+    assert (square[20] == (200, 0, 0)).all()
+    assert (square[5] == 0).all()
+    with pytest.raises(ValueError, match="an image is"):
+        tile(np.zeros((3, 3, 2)), 40)
+
+
+def test_small_print_is_broken_at_commas_and_never_wider_than_its_tile():
+    lines = wrap("mirrored, turned 8°, zoom 1.12, an unbreakablelongwordthatcannotfit", 100, font(13), 7)
+    assert lines[0] == "mirrored"
+    assert all(font(13).getlength(line) <= 100 for line in lines)
+    assert lines[-1].endswith("…")
+
+
+def test_a_photograph_plate_takes_a_raster():
+    sheet = figures.samples_by_class(pictures(channels=3), FOUR)
+    assert isinstance(sheet, Image.Image)
+    assert Plate(sheet, "Four images.", "Noise.", kind="photo").mime == "image/webp"
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#0072b2", "#d55e00", "#1f2328", "#e8eef2"])
+def test_ink_can_be_read_on_any_ground(ground):
+    def light(colour):
+        return sum(w * (int(colour[i : i + 2], 16) / 255) ** 2.2 for w, i in ((0.2126, 1), (0.7152, 3), (0.0722, 5)))
+
+    bright, dark = sorted((light(ground), light(readable(ground))), reverse=True)
+    assert (bright + 0.05) / (dark + 0.05) > 3.8
