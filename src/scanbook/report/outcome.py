@@ -155,6 +155,7 @@ def _locate(nb: Any, index: int | None, name: str, message: str) -> NotebookErro
                 if name != "CellTimeoutError":  # the interrupt that ends such a cell is not its reason
                     name, message = output.ename, output.evalue
                 lines = _COLOUR.sub("", "\n".join(output.traceback)).splitlines()
+                lines = [line for line in lines if line.strip("-") or not line]  # IPython's rule of dashes
     own = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and not _injected(cell)]
     if index is None or index >= len(cells):
         return NotebookError(0, len(own), "", name, message, lines)
