@@ -32,14 +32,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     report = commands.add_parser("report", help="execute notebooks and render their pages")
-    report.add_argument(
-        "names", nargs="*", metavar="NAME", help="heart, artery, xray, fetal, lung, summary …"
-    )
+    report.add_argument("names", nargs="*", metavar="NAME", help="heart, artery, xray, fetal, lung, summary …")
     report.add_argument("--all", action="store_true", help="all of them, then summary and index")
     report.add_argument("--resume", action="store_true", help="keep finished runs, make only what is missing")
-    report.add_argument(
-        "--jobs", type=int, help="notebooks side by side (default: two where there are two cores)"
-    )
+    report.add_argument("--jobs", type=int, help="notebooks side by side (default: two where there are two cores)")
     _common(report, _report)
 
     train = commands.add_parser("train", help="make the runs of one assignment without a notebook")
@@ -47,9 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--fresh", action="store_true", help="make finished runs again")
     _common(train, _train)
 
-    predict = commands.add_parser(
-        "predict", help="class and probabilities of new images, from a finished run"
-    )
+    predict = commands.add_parser("predict", help="class and probabilities of new images, from a finished run")
     predict.add_argument("name", metavar="NAME")
     predict.add_argument("images", nargs="+", metavar="IMAGE|FOLDER")
     predict.add_argument("--arm", default="resnet", help="which trained network answers (default: resnet)")

@@ -72,9 +72,7 @@ class Dataset:
         beyond = table.index.isin(counted.index[counted >= cap])
         return table.assign(
             status=table["status"].mask(beyond, "excluded"),
-            reason=table["reason"].mask(
-                beyond, f"beyond the {cap} images a class of this run (cap_per_class)"
-            ),
+            reason=table["reason"].mask(beyond, f"beyond the {cap} images a class of this run (cap_per_class)"),
         )
 
     @functools.cached_property
@@ -110,17 +108,13 @@ class Dataset:
         folds = 1 if scheme == "provided" else self.folds
         if scheme == "random" and folds == -1:
             folds = 5  # one image at a time would be hundreds of trainings; five folds show the leak as well
-        return splits.make_splits(
-            self.used, scheme, fractions=tuple(spec.fractions), folds=folds, seed=spec.seed
-        )
+        return splits.make_splits(self.used, scheme, fractions=tuple(spec.fractions), folds=folds, seed=spec.seed)
 
     def parts(self, scheme: str) -> dict[int, str]:
         """Fold -> a hash of which image lies in which part."""
         table = self.split(scheme).sort_values(["fold", "image_id"])
         return {
-            int(fold): hashlib.sha256(
-                "\n".join(rows["image_id"] + "\t" + rows["split"]).encode()
-            ).hexdigest()[:16]
+            int(fold): hashlib.sha256("\n".join(rows["image_id"] + "\t" + rows["split"]).encode()).hexdigest()[:16]
             for fold, rows in table.groupby("fold")
         }
 

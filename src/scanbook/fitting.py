@@ -5,7 +5,6 @@
 The test part is predicted once, after the validation part has chosen the epoch.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,6 @@ from scanbook.models import networks, prediction, training
 from scanbook.models.device import Chosen
 from scanbook.plan import Run
 
-IMAGENET = (
-    (0.485, 0.456, 0.406),
-    (0.229, 0.224, 0.225),
-)  # the statistics torchvision's weights were trained with
-
 
 def perform(
     run: Run,
@@ -39,7 +33,7 @@ def perform(
 
     run          what to train; everything in `run.determined_by` and nothing else decides the result
     dataset      images, labels and parts
-    folder       empty; receives params.yaml, history.csv, best.safetensors, network.json, predictions.csv,
+    folder       empty; receives params.yaml, history.csv, best.safetensors, predictions.csv,
                  tensorboard/
     on_epoch     called after each epoch with its row of the history
 
@@ -53,7 +47,7 @@ def perform(
     (folder / "params.yaml").write_text(yaml.safe_dump(run.determined_by, sort_keys=False), encoding="utf-8")
 
     mean, std = (training_statistics(images, rows["train"]) if arm.image.normalise == "training"
-                 else _imagenet(images.shape[-1]))  # fmt: skip
+                 else (networks.IMAGENET_MEAN, networks.IMAGENET_STD))  # fmt: skip
     prior = np.exp(initial_bias(labels[rows["train"]], len(classes))) if spec.initial_bias else None
     blueprint = {
         "name": arm.network, "n_classes": len(classes), "dropout": spec.dropout, "channels": images.shape[-1],
@@ -79,10 +73,6 @@ def perform(
         class_weights=class_weights(labels[rows["train"]], len(classes)) if spec.balance == "class_weights" else None,
         folder=folder, on_epoch=on_epoch, positive=dataset.experiment.data.positive, tensorboard=True,
     )  # fmt: skip
-    (folder / "network.json").write_text(
-        json.dumps({**blueprint, "classes": classes, "image": arm.image.model_dump()}, indent=1),
-        encoding="utf-8",
-    )
     _write_predictions(run, dataset, network, batches, machine, folder)
     counts = networks.parameter_counts(network)
     return {
@@ -115,8 +105,3 @@ def _write_predictions(
         )  # fmt: skip
         tables.append(table.assign(**{f"logit_{name}": logits[rows, k] for k, name in enumerate(classes)}))
     pd.concat(tables).to_csv(folder / "predictions.csv", index=False, float_format="%.7g")
-
-
-def _imagenet(channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """ImageNet's statistics; grey images are repeated to three channels inside the network, which keeps all three."""
-    return IMAGENET

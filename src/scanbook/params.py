@@ -213,9 +213,7 @@ def find(path: str | os.PathLike) -> Path:
                       f"{', '.join(known) or 'none'}{hint}")  # fmt: skip
 
 
-def load(
-    path: str | os.PathLike, profile: str = "sample", overrides: dict[str, Any] | None = None
-) -> Experiment:
+def load(path: str | os.PathLike, profile: str = "sample", overrides: dict[str, Any] | None = None) -> Experiment:
     """Read a parameter file and resolve it for one profile.
 
     profile    one of PROFILES
@@ -236,9 +234,7 @@ class _NoDuplicates(yaml.SafeLoader):
 def _mapping(loader: _NoDuplicates, node: yaml.MappingNode) -> dict:
     keys = [loader.construct_object(key) for key, _ in node.value]
     if twice := {key for key in keys if keys.count(key) > 1}:
-        raise ParamsError(
-            f"line {node.start_mark.line + 1}: key written twice: {', '.join(map(str, sorted(twice)))}"
-        )
+        raise ParamsError(f"line {node.start_mark.line + 1}: key written twice: {', '.join(map(str, sorted(twice)))}")
     return {loader.construct_object(k): loader.construct_object(v, deep=True) for k, v in node.value}
 
 
@@ -253,9 +249,7 @@ def _read_yaml(file: Path) -> dict:
     except yaml.YAMLError as error:
         raise ParamsError(f"{shown(file)}: not valid YAML: {error}") from None
     if not isinstance(content, dict):
-        raise ParamsError(
-            f"{shown(file)}: a mapping of keys to values is needed, found {type(content).__name__}"
-        )
+        raise ParamsError(f"{shown(file)}: a mapping of keys to values is needed, found {type(content).__name__}")
     return content
 
 

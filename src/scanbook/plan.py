@@ -71,9 +71,7 @@ def plan_runs(
                     "machine": machine,
                     "source": source,
                 }
-                runs.append(
-                    Run(experiment.name, experiment.profile, arm, arm.scheme, fold, seed, determined_by)
-                )
+                runs.append(Run(experiment.name, experiment.profile, arm, arm.scheme, fold, seed, determined_by))
     return runs
 
 

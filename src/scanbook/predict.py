@@ -1,15 +1,15 @@
 """New images through a finished run: the same preparation as in training, class and probabilities out."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import yaml
 
 from scanbook.loaders import prepare, reading
-from scanbook.models import networks, prediction
+from scanbook.models import prediction
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 
@@ -26,15 +26,11 @@ class Predictor:
     """
 
     def __init__(self, folder: Path, description: str) -> None:
-        blueprint = json.loads((folder / "network.json").read_text(encoding="utf-8"))
-        self.classes, self.image, self.description = (
-            blueprint.pop("classes"),
-            blueprint.pop("image"),
-            description,
-        )
-        self.network = networks.build(**blueprint)
-        prediction.load_weights(self.network, folder / "best.safetensors")
-        self.network.eval()
+        self.network, self.classes = prediction.load_network(folder / "best.safetensors")
+        determined_by = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+        image = determined_by["arm"]["image"]
+        self.preparation = {key: image[key] for key in ("size", "fit", "colour", "equalise")}
+        self.description = description
 
     @classmethod
     def of(
@@ -64,17 +60,18 @@ class Predictor:
         Returns {"class": name, "probabilities": {name: share, …}} or {"error": reason}.
         """
         try:
-            pixels = reading.read_image(file)
+            return self._answer(prepare.prepare_file(file, **self.preparation))
         except (reading.Unreadable, OSError) as error:
             return {"error": str(error)}
-        return self.answer_pixels(pixels)
 
     def answer_pixels(self, pixels: np.ndarray) -> dict[str, Any]:
         """The same for an image in memory: uint8 (H, W) or (H, W, 3)."""
-        settings = {key: self.image[key] for key in ("size", "fit", "colour", "equalise")}
-        ready = torch.from_numpy(prepare.prepare(pixels, **settings)).permute(2, 0, 1)[None].float() / 255
+        return self._answer(prepare.prepare(pixels, **self.preparation))
+
+    def _answer(self, ready: np.ndarray) -> dict[str, Any]:
+        image = torch.from_numpy(np.ascontiguousarray(ready)).permute(2, 0, 1)[None].float() / 255
         with torch.inference_mode():
-            probs = torch.softmax(self.network(ready).double(), dim=1)[0]
+            probs = torch.softmax(self.network(image).double(), dim=1)[0]
         return {
             "class": self.classes[int(probs.argmax())],
             "probabilities": {name: float(p) for name, p in zip(self.classes, probs, strict=True)},

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from scanbook import params, record
 from scanbook.report.progress import Board, duration
 
@@ -35,9 +37,7 @@ class Result:
 
 def notebooks(root: Path) -> list[str]:
     """The notebooks that have a parameter file, the five in their order and then any other; summary not among them."""
-    found = {p.stem for p in (root / "notebooks").glob("*.ipynb")} & {
-        p.stem for p in (root / "params").glob("*.yaml")
-    }
+    found = {p.stem for p in (root / "notebooks").glob("*.ipynb")} & {p.stem for p in (root / "params").glob("*.yaml")}
     return [n for n in ASSIGNMENTS if n in found] + sorted(found - set(ASSIGNMENTS))
 
 
@@ -59,9 +59,7 @@ def make_reports(
     (root / "reports").mkdir(exist_ok=True)
     for name in names:
         if name != SUMMARY:
-            params.load(
-                root / "params" / f"{name}.yaml", profile, overrides
-            )  # refuse all before starting one
+            params.load(root / "params" / f"{name}.yaml", profile, overrides)  # refuse all before starting one
     jobs = jobs or (1 if profile == "full" else min(2, os.cpu_count() or 1))
     first = sorted((n for n in names if n != SUMMARY), key=lambda n: -_last_duration(root, n, profile))
     results: dict[str, Result] = {}
@@ -89,7 +87,7 @@ def make_reports(
 
 def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, board: Board) -> Result:
     """Execute one notebook in a kernel of its own and render its page, or its failure page."""
-    from scanbook.report import execute, pages
+    from scanbook.report import execute, pages, scrub
 
     values = {"profile": profile}
     if name != SUMMARY:
@@ -102,17 +100,17 @@ def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, boa
             root / "notebooks" / f"{name}.ipynb", Path(folder) / f"{name}.ipynb", values, cwd=root / "notebooks",
             env={"SCANBOOK_FRESH": "" if resume else "1"}, on_line=tell,
         )  # fmt: skip
-        about = _about(root, name, profile)
-        if outcome.status == "done":
+        clean = scrub.scrubber(
+            scrub.known_roots(root, [Path(os.environ["DATA_DIR"])] if "DATA_DIR" in os.environ else [])
+        )
+        about = {**_about(root, name, profile), "clean": clean}
+        if outcome.error is None:
             pages.render(outcome.executed, page, **about)
         else:
-            page = page.with_suffix(".failed.html")
-            pages.render_failure(outcome.executed, page, error=outcome.error, status=outcome.status, **about)
+            page = pages.render_failure(outcome.executed, page, error=outcome.error, **about)
     reason = "" if outcome.error is None else f"{outcome.error.name}: {outcome.error.message}"
     _remember(root, name, profile, outcome.status, outcome.seconds, reason)
-    board.say(
-        name, f"{outcome.status} in {duration(outcome.seconds)}  reports/{page.name}  {reason}".rstrip()
-    )
+    board.say(name, f"{outcome.status} in {duration(outcome.seconds)}  reports/{page.name}  {reason}".rstrip())
     return Result(name, outcome.status, outcome.seconds, page, reason)
 
 
@@ -139,11 +137,7 @@ def _remember(root: Path, name: str, profile: str, state: str, seconds: float, r
 
 def _recall(root: Path, name: str, profile: str) -> dict[str, Any]:
     file = record.folder_of(root, name, profile) / "page.json"
-    return (
-        json.loads(file.read_text(encoding="utf-8"))
-        if file.exists()
-        else {"state": "missing", "seconds": 0.0}
-    )
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"state": "missing", "seconds": 0.0}
 
 
 def _last_duration(root: Path, name: str, profile: str) -> float:
@@ -155,7 +149,7 @@ def write_index(root: Path, profile: str) -> Path:
     """Write reports/index.html from what the notebooks left: a card an assignment and the matrix of scores."""
     from scanbook.report import index
 
-    cards, matrix = [], {}
+    cards, matrix = [], []
     for name in notebooks(root):
         experiment = params.load(root / "params" / f"{name}.yaml", profile)
         page, tables = _recall(root, name, profile), record.read(root, name, profile)
@@ -165,8 +159,9 @@ def write_index(root: Path, profile: str) -> Path:
         file = record.folder_of(root, name, profile) / "card.json"
         if tables is not None and file.exists():
             card |= json.loads(file.read_text(encoding="utf-8"))
-            matrix[experiment.title] = {row["network"]: row for row in card.pop("matrix")}
+            matrix += [{"set": experiment.title, **row} for row in card.pop("matrix")]
         cards.append(card)
     out = root / "reports" / "index.html"
-    index.write_index(cards, matrix, out)
+    summary = "summary.html" if (root / "reports" / "summary.html").exists() else ""
+    index.write_index(cards, pd.DataFrame(matrix) if matrix else None, out, summary=summary)
     return out

@@ -79,9 +79,7 @@ def experiment(file: Path, raw: dict, profile: str, overrides: dict[str, Any]) -
 
     data = _validated(file, params.Data, base["data"], "data.")
     split = _validated(file, params.Split, base["split"], "split.")
-    _validated(
-        file, params.Settings, {key: base[key] for key in ARM_SECTIONS}, ""
-    )  # errors before the arms' copies
+    _validated(file, params.Settings, {key: base[key] for key in ARM_SECTIONS}, "")  # errors before the arms' copies
     arms = {
         name: _arm(file, name, arm, base, plain, chosen.get("siblings", {}), split.scheme)
         for name, arm in arms_raw.items()
@@ -104,9 +102,7 @@ def experiment(file: Path, raw: dict, profile: str, overrides: dict[str, Any]) -
     return _validated(file, params.Experiment, whole, "")
 
 
-def _arm(
-    file: Path, name: str, arm: dict, base: dict, plain: dict, siblings: dict, scheme: str
-) -> params.Arm:
+def _arm(file: Path, name: str, arm: dict, base: dict, plain: dict, siblings: dict, scheme: str) -> params.Arm:
     where = f"arms.{name}."
     _refuse_unknown(file, where, arm, (*ARM_KEYS, *ARM_SECTIONS))
     if "network" not in arm:

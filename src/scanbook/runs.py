@@ -23,7 +23,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.part = path.with_name(path.name + ".part")
-        self._lock = FileLock(str(path.with_name(path.name + ".lock")))
+        self._lock = FileLock(str(path.with_name(f".{path.name}.lock")))
 
     def __repr__(self) -> str:
         return f"{self.path.name}: {self.state()['state']}"

@@ -73,13 +73,11 @@ class Study:
         machine = {
             "device": torch.device(self.machine.device).type, "precision": self.machine.precision,
             "channels_last": self.machine.channels_last, "threads": torch.get_num_threads(),
-            "torch": torch.__version__, "processor": torch.backends.cpu.get_cpu_capability(),
+            "torch": str(torch.__version__), "processor": torch.backends.cpu.get_cpu_capability(),
             "architecture": platform.machine(),
         }  # fmt: skip
         schemes = {arm.scheme for arm in self.experiment.arms.values()}
-        return plan_runs(
-            self.experiment, {s: self.data.parts(s) for s in schemes}, self.data.fingerprint, machine
-        )
+        return plan_runs(self.experiment, {s: self.data.parts(s) for s in schemes}, self.data.fingerprint, machine)
 
     def run_folder(self, run: Run) -> RunFolder:
         """Where one run lies, and its state."""
@@ -113,9 +111,7 @@ class Study:
                 report_progress({**event, "event": "failed", "reason": str(error)})
         self.forget()
         if not any(self.states["state"] == "done"):
-            raise RuntimeError(
-                "no run could be finished:\n" + "\n".join(self.states["reason"].dropna().unique())
-            )
+            raise RuntimeError("no run could be finished:\n" + "\n".join(self.states["reason"].dropna().unique()))
         return self.states
 
     def forget(self) -> None:
@@ -183,6 +179,4 @@ class Study:
     def label_of(self, arm: str) -> str:
         """How an arm is called on the page: ResNet-18 (standing for ResNet-50)."""
         settings = self.experiment.arms[arm]
-        return pretty(settings.network) + (
-            f" ({stand_in(settings.stands_for)})" if settings.stands_for else ""
-        )
+        return pretty(settings.network) + (f" ({stand_in(settings.stands_for)})" if settings.stands_for else "")

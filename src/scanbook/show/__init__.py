@@ -1,0 +1,27 @@
+"""What a notebook's cells show: one function a picture, table or sentence, each given the study.
+
+    from scanbook import open_study, show
+    show.samples(study)
+
+Every function returns an object that shows itself in a notebook and in the rendered page. Numbers come from the
+study's record (facts, scores, comparisons); the drawing is `report.figures`'.
+"""
+
+from scanbook.show.charts import budget, claimed, confusions, counts, curves, gap, roc, stages, versus
+from scanbook.show.headline import conclude, headline
+from scanbook.show.pictures import (
+    augmented,
+    label_check,
+    mistakes,
+    one_image,
+    residual_block,
+    samples,
+    twins,
+)
+from scanbook.show.tables import cost, experiment, files, networks, provenance, results, say, training, verdicts
+
+__all__ = [
+    "augmented", "budget", "claimed", "conclude", "confusions", "cost", "counts", "curves", "experiment", "files", "gap",
+    "headline", "label_check", "mistakes", "networks", "one_image", "provenance", "residual_block", "results", "roc",
+    "samples", "say", "stages", "training", "twins", "verdicts", "versus",
+]  # fmt: skip

@@ -1,0 +1,185 @@
+"""Tables and sentences of a page."""
+
+import time
+
+import pandas as pd
+import torch
+
+from scanbook import record
+from scanbook.loaders.manifest import exclusions
+from scanbook.models import networks as nets
+from scanbook.names import pretty
+from scanbook.report import provenance as origin
+from scanbook.report.plates import Plate, show_table
+from scanbook.report.words import Prose
+from scanbook.report.words import say as fill
+from scanbook.show.values import short_interval, values
+from scanbook.study import Study
+
+BINARY = ("auroc", "accuracy", "balanced_accuracy", "precision", "sensitivity", "specificity", "f1")
+MULTI = ("auroc", "accuracy", "balanced_accuracy", "precision", "recall", "f1")
+
+
+def say(study: Study, template: str) -> Prose:
+    """A sentence whose numbers come from the record: {n_images}, {resnet_auroc} …; see `show.values`."""
+    return fill(template, values(study, template))
+
+
+def files(study: Study) -> Plate:
+    """Every file found, used or set aside with its reason: nothing vanishes."""
+    manifest = study.data.manifest
+    used = manifest[manifest["status"] == "used"]
+    rows = [
+        {
+            "what became of it": f"used as {label}",
+            "files": len(part),
+            study.experiment.data.unit: part["group"].nunique(),
+        }
+        for label, part in used.groupby("label", sort=False)
+    ]
+    out = exclusions(manifest)
+    rows += [
+        {"what became of it": f"set aside: {reason}", "files": len(part), study.experiment.data.unit: None}
+        for reason, part in out.groupby("reason")
+    ]
+    table = pd.DataFrame(rows).astype({study.experiment.data.unit: "Int64"})
+    sizes = used.groupby(["width", "height"]).size().sort_values(ascending=False)
+    (width, height), often = sizes.index[0], sizes.iloc[0]
+    caption = (f"{len(manifest)} files found, {len(used)} used, {len(manifest) - len(used)} set aside. {len(sizes)} image "
+               f"size(s); the commonest is {width}×{height} px ({often} images); "
+               f"modes: {', '.join(sorted(used['mode'].unique()))}.")  # fmt: skip
+    return show_table(table, caption, title="Every file", key="files", src="manifest.csv")
+
+
+def networks(study: Study) -> Plate:
+    """Each arm: its network, what it stands for, how many parameters, how it is split, what it is for."""
+    rows = []
+    for name, arm in study.experiment.arms.items():
+        built = nets.build(arm.network, len(study.classes), dropout=arm.training.dropout, head=arm.training.head,
+                           channels=1 if arm.image.colour == "grey" else 3, image_size=arm.image.size, seed=0)  # fmt: skip
+        counts = nets.parameter_counts(built)
+        rows.append({
+            "arm": name, "network": pretty(arm.network), "stands for": pretty(arm.stands_for) if arm.stands_for else "",
+            "parameters": counts["total"], "weights": arm.weights, "split": arm.scheme,
+            "image": f"{arm.image.size} px, {arm.image.fit}", "what for": arm.about,
+        })  # fmt: skip
+    siblings = [row["arm"] for row in rows if row["stands for"]]
+    caption = f"{len(rows)} arms." + (
+        f" A light sibling runs in place of the named network in: {', '.join(siblings)}." if siblings else ""
+    )
+    return show_table(pd.DataFrame(rows), caption, title="Networks", key="networks", src="params")
+
+
+def experiment(study: Study) -> Plate:
+    """The whole experiment as resolved for this profile, one row a parameter; arms only where they differ."""
+    e = study.experiment
+    rows = [{"parameter": key, "value": value} for key, value in _flat(e.model_dump(exclude={"arms", "claims"}))]
+    shared = dict(_flat({key: getattr(e, key).model_dump() for key in ("image", "augment", "training")}))
+    for name, arm in e.arms.items():
+        own = dict(_flat({key: getattr(arm, key).model_dump() for key in ("image", "augment", "training")}))
+        rows += [{"parameter": f"arms.{name}.{key}", "value": value} for key, value in own.items()
+                 if value != shared.get(key)]  # fmt: skip
+    caption = f"Resolved for profile {e.profile} from params/{e.name}.yaml" + (
+        f", with {len(study.overrides)} override(s): {', '.join(study.overrides)}." if study.overrides else "."
+    )
+    return show_table(pd.DataFrame(rows), caption, title="The experiment", key="experiment", src="params.yaml")
+
+
+def _flat(tree: dict, prefix: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            rows += _flat(value, f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", "none" if value is None else str(value)))
+    return rows
+
+
+def training(study: Study) -> Plate:
+    """How each training went: state, epochs, chosen epoch, seconds, images/s; the reason where one failed."""
+    runs = study.states
+    table = pd.DataFrame({
+        "arm": runs["arm"], "network": runs["network"].map(pretty), "fold": runs["fold"], "seed": runs["seed"],
+        "state": runs["state"], "epochs": runs.get("epochs"), "best epoch": runs.get("best_epoch"),
+        "validation loss": runs.get("best_val_loss"), "seconds": runs.get("seconds"),
+        "images/s": runs.get("images_per_second"),
+    })  # fmt: skip
+    whole = {name: table[name].astype("Int64") for name in ("epochs", "best epoch") if name in table}
+    table = table.assign(**whole)
+    failed = runs[runs["state"] != "done"]
+    words = "; ".join(f"{row['arm']}: {row['reason']}" for _, row in failed.iterrows())
+    caption = f"{len(runs) - len(failed)} of {len(runs)} runs finished on {study.machine}." + (
+        f" Not finished: {words}." if words else ""
+    )
+    return show_table(table, caption, title="Training", key="training", src="facts.csv")
+
+
+def cost(study: Study) -> Plate:
+    """Quality beside cost: parameters, seconds of training, images/s, AUROC on the test part."""
+    done = study.states[study.states["state"] == "done"]
+    rows = []
+    for arm in study.done_arms():
+        runs = done[done["arm"] == arm]
+        rows.append({
+            "network": study.label_of(arm), "arm": arm, "parameters": int(runs["parameters"].iloc[0]),
+            "seconds": float(runs["seconds"].sum()), "images/s": float(runs["images_per_second"].median()),
+            "AUROC": short_interval(record.score(study.scores, arm, "auroc")),
+        })  # fmt: skip
+    caption = f"Training time summed over folds and seeds, on {study.machine}."
+    return show_table(pd.DataFrame(rows), caption, title="What each network costs", key="cost", src="facts.csv")
+
+
+def results(study: Study) -> Plate:
+    """Every arm's scores on the test part, each with its 95 % interval."""
+    metrics = BINARY if len(study.classes) == 2 else (*MULTI, *(f"recall_{name}" for name in study.classes))
+    rows, n = [], study.scores[study.scores["split"] == "test"]
+    for arm in study.done_arms():
+        row = {"network": study.label_of(arm), "arm": arm}
+        for metric in metrics:
+            row[metric.replace("_", " ").replace("auroc", "AUROC").replace("f1", "F1")] = short_interval(
+                record.score(study.scores, arm, metric)
+            )
+        rows.append(row)
+    caption = (f"Test part: {n['n_images'].iloc[0]} images of {n['n_groups'].iloc[0]} {study.experiment.data.unit}. "
+               f"In brackets the 95 % interval, {study.experiment.data.unit} redrawn.")  # fmt: skip
+    return show_table(pd.DataFrame(rows), caption, title="Scores", key="results", src="scores.csv")
+
+
+def verdicts(study: Study) -> Plate:
+    """Every comparison of the parameter file, with its verdict in words; Holm over all of them."""
+    c = study.comparisons
+    table = pd.DataFrame({
+        "question": c["question"], "answer": c["sentence"], "p (Holm)": c["p_holm"], "margin": c["margin"],
+    })  # fmt: skip
+    caption = (f"{len(c)} comparisons on the same test {study.experiment.data.unit}; p corrected for their number. The words "
+               f"are about these trained networks on these images, never about architectures as such.")  # fmt: skip
+    return show_table(table, caption, title="Questions and answers", key="verdicts", src="comparisons.csv")
+
+
+def provenance(study: Study) -> Plate:
+    """What is needed to make this page again: data, commit, versions, machine, seeds, durations, the command."""
+    e = study.experiment
+    extra = {
+        "command": command(study),
+        "profile": e.profile,
+        "data fingerprint": study.data.fingerprint,
+        "seeds": ", ".join(map(str, sorted({seed for arm in e.arms.values() for seed in arm.seeds}))),
+        "split seed": str(e.split.seed),
+        "precision": study.machine.precision,
+        "layout": "channels last" if study.machine.channels_last else "channels first",
+        "training": f"{study.states.get('seconds', pd.Series(dtype=float)).sum():.0f} s in {len(study.runs)} runs",
+        "this notebook": f"{time.time() - study.opened_at:.0f} s",
+    }
+    device = "cpu" if study.machine.device == "cpu" else torch.cuda.get_device_name(study.machine.device)
+    facts = origin.collect(root=study.root, device=device, threads=torch.get_num_threads(), extra=extra)
+    table = pd.DataFrame({"what": list(facts), "value": [str(v) for v in facts.values()]})
+    return show_table(table, "What made this page; the first row makes it again.", title="Provenance", key="provenance")
+
+
+def command(study: Study) -> str:
+    """The command that makes the page again."""
+    text = f"make report-{study.experiment.name} PROFILE={study.experiment.profile}"
+    if study.overrides:
+        sets = " ".join(f"--set '{key}={value}'" for key, value in study.overrides.items())
+        text = f"scanbook report {study.experiment.name} --profile {study.experiment.profile} {sets}"
+    return text
