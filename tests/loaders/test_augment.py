@@ -30,10 +30,6 @@ def only(n=4, **values):
 def reference(image, value):
     """One image (C, H, W) by numpy and scipy, each step as the docstrings say it."""
     x = image.astype(np.float64)
-    if value["grey"] and len(x) == 3:
-        x = np.repeat(np.tensordot([0.299, 0.587, 0.114], x, axes=1)[None], 3, axis=0)
-    x = x * 2 ** value["gain_stops"]
-    x = np.clip((x - x.mean()) * (1 + value["contrast"]) + x.mean() + value["brightness"], 0, 1)
     x = x[..., ::-1] if value["mirror_h"] else x
     x = x[:, ::-1] if value["mirror_v"] else x
     height, width = x.shape[1:]
@@ -45,7 +41,12 @@ def reference(image, value):
     room = (1 - value["crop"]) / 2
     corner = np.array([value["crop_y"] * room * height, value["crop_x"] * room * width])
     start = middle + corner - back @ (middle + shift)
-    return np.stack([ndimage.affine_transform(c, back, start, order=1, mode="grid-constant", cval=0) for c in x])
+    x = np.stack([ndimage.affine_transform(c, back, start, order=1, mode="grid-constant", cval=0) for c in x])
+    if value["grey"] and len(x) == 3:
+        x = np.repeat(np.tensordot([0.299, 0.587, 0.114], x, axes=1)[None], 3, axis=0)
+    x = x * 2 ** value["gain_stops"]
+    x = np.clip((x - x.mean()) * (1 + value["contrast"]) + x.mean() + value["brightness"], 0, 1)
+    return x
 
 
 @pytest.mark.parametrize(("channels", "height", "width"), [(1, 24, 24), (3, 24, 24), (1, 20, 31)])
@@ -106,6 +107,14 @@ def test_cropping_a_corner_fills_the_frame_with_it():
     batch = torch.zeros(1, 1, 16, 16)
     batch[..., :8, 8:] = 1
     assert (apply(batch, only(1, crop=0.5, crop_x=1, crop_y=-1))[..., 1:-1, 1:-1] == 1).all()
+
+
+def test_a_turned_and_brightened_image_does_not_show_its_frame():
+    batch = torch.zeros(1, 1, 32, 32)
+    batch[..., 12:20, 12:20] = 0.5  # black all around, as in most scans
+    result = apply(batch, only(1, turn_deg=30, brightness=0.2))
+    assert (result[..., :4, :] == result[0, 0, 0, 0]).all()
+    assert result[0, 0, 0, 0] == pytest.approx(0.2)
 
 
 def test_zoom_above_one_enlarges():

@@ -109,6 +109,16 @@ def test_a_file_cut_off_is_unreadable_and_never_a_grey_picture(kind, share):
         decode(data[: int(len(data) * share)])
 
 
+def test_the_reason_is_the_same_each_time_and_holds_no_address():
+    data = b"\xff\xd8\xff" + bytes(200)
+    reasons = set()
+    for _ in range(2):
+        with pytest.raises(Unreadable) as caught:
+            decode(data)
+        reasons.add(str(caught.value))
+    assert reasons == {"JPEG damaged (its header makes no sense)"}
+
+
 def test_random_bytes_after_a_true_beginning_never_raise_anything_else():
     generator = np.random.default_rng(1)
     for kind in ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF"):

@@ -8,11 +8,12 @@ image of any epoch can be made again alone.
 
 Conventions: x runs to the right and y down. mirror_h swaps left and right, mirror_v top and bottom. A
 positive turn is counter-clockwise as seen on the screen. A positive shift moves the picture right or down.
-zoom above 1 and crop below 1 enlarge. Order: tone first (grey, gain, contrast, brightness, one clamp at the
-end), then mirror, crop, zoom, turn, shift. What comes in from outside the frame is black (zero padding):
+zoom above 1 and crop below 1 enlarge. Order: mirror, crop, zoom, turn, shift, then tone (grey, gain,
+contrast, brightness, one clamp at the end). What comes in from outside the frame is black (zero padding):
 there nothing was measured, as outside the ultrasound sector, the CT's circle, the collimator or our own
-padding. Repeating the border would draw streaks of skin and of burnt-in text. Tone comes first for the same
-reason: a brightened image keeps a black surround.
+padding. Repeating the border would draw streaks of skin and of burnt-in text. Tone comes last so that this
+black is brightened with the black of the picture: the other way round, a turned and brightened image shows
+the frame it was turned in.
 """
 
 import hashlib
@@ -145,10 +146,10 @@ def apply(images: Tensor, draws: dict[str, np.ndarray]) -> Tensor:
     if any(len(values) != len(images) for values in full.values()):
         found = {name: len(values) for name, values in full.items()}
         raise ValueError(f"{len(images)} images need as many draws of each kind; found {found}")
-    images = _on_rows(images, _drawn(full, _TONE), _tone, full)
     images = _mirror(images, full["mirror_h"], dim=3)
     images = _mirror(images, full["mirror_v"], dim=2)
-    return _on_rows(images, _drawn(full, _GEOMETRY), _move, full)
+    images = _on_rows(images, _drawn(full, _GEOMETRY), _move, full)
+    return _on_rows(images, _drawn(full, _TONE), _tone, full)
 
 
 def describe(draws: dict[str, np.ndarray], i: int) -> str:

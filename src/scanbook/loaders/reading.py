@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 80_000_000  # a chest film has about 10 million; Pillow's own alarm is at 89 million
 ALLOWED = "JPEG, PNG, BMP, TIFF, WebP, GIF"
@@ -149,6 +149,8 @@ def _refuse_bomb(width: int, height: int) -> None:
 
 
 def _in_words(kind: str, error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):  # its own text holds a memory address, another one each time
+        return f"{kind} damaged (its header makes no sense)"
     said = str(error).strip() or type(error).__name__
     if "truncated" in said.lower() or isinstance(error, EOFError):
         return f"{kind} cut off before its end ({said})"
