@@ -88,10 +88,15 @@ def _make(modality: Any, scratch: Path, name: str, recipe: dict) -> None:
 
 
 def _row(frame: Frame) -> dict:
-    fixed = {"image_id": frame.image_id, "patient": frame.patient, "label": frame.label}
-    truth = dict(frame.truth)
-    fixed["true_label"] = truth.pop("true_label", frame.label)
-    return {**fixed, "lesion_share": float(frame.mask.mean()), **truth}
+    drawn = dict(frame.truth)
+    return {
+        "image_id": frame.image_id,
+        "patient": frame.patient,
+        "label": frame.label,
+        "true_label": drawn.pop("true_label", frame.label),
+        "lesion_share": float(frame.mask.mean()),
+        **drawn,
+    }
 
 
 def _save(root: Path, frame: Frame) -> bool:

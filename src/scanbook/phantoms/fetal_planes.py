@@ -114,8 +114,8 @@ def femur(scene: Scene, pose: Pose, tone_db: float) -> Array:
     ends = [(lift, -half), (lift + bow, -0.3), (lift + bow, 0.3), (lift, half)]
     reach, _ = polyline_distance(scene.z, scene.x, np.array([pose.at(*end) for end in ends]))
     shaft = soft_step(reach - rng.uniform(0.9, 1.8), 0.9)
-    scene.lay(shaft, rng.uniform(-13, -1) + 2.5 * streaks)
-    scene.swallow(shaft, rng.uniform(2.5, 8.0))
+    scene.lay(shaft, rng.uniform(-10, 0) + 2.5 * streaks)
+    scene.swallow(shaft, rng.uniform(1.5, 6.0))
     for end in (ends[0], ends[-1]):  # the ends are cartilage, dark
         knob = ellipse_distance(scene.z, scene.x, *pose.at(end[0], end[1] * 1.1), 4.0, 4.5)
         scene.lay(soft_step(knob, 1.5) * (1 - shaft), tone_db - 12.0)

@@ -34,7 +34,7 @@ from .ultrasound import Probe, Scanner, amplitude, echo_image, facing, lay, scan
 PATIENTS = 200
 REDUCED_AT_MOST = 0.45  # the cut that names the real set's folders
 BASE_AT = 0.62  # centre of the ventricle's ellipse along its long axis
-MM_PER_PIXEL = 1.16
+MM_PER_PIXEL = 1.25
 
 
 def patient_frames(index: int, n_patients: int, seed: int) -> list[Frame]:
@@ -95,7 +95,7 @@ def _draw_heart(rng: np.random.Generator, reduced: bool) -> dict:
 
 
 def _draw_examination(rng: np.random.Generator) -> tuple[Probe, Scanner]:
-    probe = Probe(half_angle=rng.uniform(0.58, 0.72), depth=rng.uniform(142, 168), samples=152, beams=90)
+    probe = Probe(half_angle=rng.uniform(0.58, 0.72), depth=rng.uniform(142, 168), samples=144, beams=88)
     scanner = Scanner(
         gain_db=rng.uniform(-4, 8),
         range_db=rng.uniform(36, 50),
@@ -164,7 +164,7 @@ def _anatomy(probe: Probe, heart: dict, phase: str, rng: np.random.Generator) ->
     length, width = _axes(heart, phase)
     wall = _wall(heart, phase)
     # The apex hardly moves; the base comes towards it.
-    v, u = turned(z, x, *heart["apex"], -heart["tilt"])
+    v, u = turned(z, x, heart["apex"][0], heart["apex"][1], -heart["tilt"])
     inner = ellipse_distance(v, u, BASE_AT * length, 0.0, BASE_AT * length, width, 0.0, heart["outline"])
     cavity = soft_step(np.maximum(inner, v - length), 1.2)
     above = soft_step(v - length, 2.0)  # the ventricles' side of the valve plane
