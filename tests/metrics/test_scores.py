@@ -41,9 +41,7 @@ def by_metric(table):
 def five_rows(logit_sick):
     labels = ["sick", "well", "sick", "well", "well"]
     ids = [f"{i}.png" for i in range(5)]
-    return pd.DataFrame(
-        {"image_id": ids, "group": ids, "label": labels, "logit_well": 0.0, "logit_sick": logit_sick}
-    )
+    return pd.DataFrame({"image_id": ids, "group": ids, "label": labels, "logit_well": 0.0, "logit_sick": logit_sick})
 
 
 def test_five_rows_give_the_scores_worked_by_hand():
@@ -123,9 +121,7 @@ def test_several_seeds_give_the_mean_of_their_scores():
     runs = [toy(run_seed=s) for s in (0, 1, 2)]
     each = [by_metric(score_table(run, BINARY, "sick", n_draws=50))["value"] for run in runs]
     together = by_metric(score_table(pd.concat(runs), BINARY, "sick", n_draws=50))
-    assert together["value"].to_dict() == pytest.approx(
-        np.mean(each, axis=0).tolist() and dict(sum(each) / 3)
-    )
+    assert together["value"].to_dict() == pytest.approx(np.mean(each, axis=0).tolist() and dict(sum(each) / 3))
     assert (together["n_images"] == 60).all()
 
 

@@ -37,9 +37,7 @@ def pair(gap_a, gap_b, n_groups=40, images=2, seed=0):
 
 def test_the_sentence_has_its_fixed_grammar():
     a, b = pair(1.5, 1.5)
-    row = compare(
-        a, b, CLASSES, "sick", "auroc", 0.02, name_a="ResNet-18", name_b="VGG-16-BN", unit="patients"
-    )
+    row = compare(a, b, CLASSES, "sick", "auroc", 0.02, name_a="ResNet-18", name_b="VGG-16-BN", unit="patients")
     assert row["sentence"] == (
         f"ResNet-18 minus VGG-16-BN: {row['difference']:+.3f} AUROC (95 % interval {row['low']:+.3f} to "
         f"{row['high']:+.3f}, 40 patients): cannot tell"
@@ -96,10 +94,7 @@ def test_the_scale_of_one_networks_logits_changes_nothing():
 
 @pytest.mark.parametrize("metric", ["auroc", "accuracy"])
 def test_equal_networks_give_p_values_that_are_spread_evenly(metric):
-    rows = [
-        compare(*pair(1.2, 1.2, n_groups=40, seed=s), CLASSES, "sick", metric, n_draws=200)
-        for s in range(120)
-    ]
+    rows = [compare(*pair(1.2, 1.2, n_groups=40, seed=s), CLASSES, "sick", metric, n_draws=200) for s in range(120)]
     p = np.array([row["p"] for row in rows])
     assert (p < 0.05).mean() < 0.11  # 120 times 0.05 is 6; 13 or more has a chance below 1 %
     assert 0.4 < p.mean() < 0.65
@@ -178,8 +173,7 @@ def test_a_result_is_inside_above_or_below_a_claim():
     inside = against_claim(0.90, 0.86, 0.94, 0.92)
     assert inside["verdict"] == "inside"
     assert inside["sentence"] == (
-        "Claimed 0.920 accuracy, here 0.900 (95 % interval 0.860 to 0.940): "
-        "the claim lies inside the interval."
+        "Claimed 0.920 accuracy, here 0.900 (95 % interval 0.860 to 0.940): the claim lies inside the interval."
     )
     assert against_claim(0.95, 0.93, 0.97, 0.92)["verdict"] == "above"
     assert against_claim(0.80, 0.75, 0.85, 0.92)["verdict"] == "below"

@@ -76,9 +76,7 @@ def test_rates_of_a_weighted_confusion_equal_those_of_scikit_learn(n_classes):
             specificity = sk.recall_score(truth, pred, pos_label=0, sample_weight=weight)
             assert mine["specificity"][row] == pytest.approx(specificity)
         else:
-            each = [
-                sk.roc_auc_score(truth == k, scores[:, k], sample_weight=weight) for k in range(n_classes)
-            ]
+            each = [sk.roc_auc_score(truth == k, scores[:, k], sample_weight=weight) for k in range(n_classes)]
             assert mine["auroc"][row] == pytest.approx(np.mean(each))
             alone = sk.recall_score(truth, pred, labels=[1], average=None, sample_weight=weight)
             assert mine["recall_c1"][row] == pytest.approx(alone[0])
@@ -95,6 +93,4 @@ def test_rates_among_no_image_are_not_defined():
     table = weighted.rates(np.array([[[4, 1], [0, 0]]], dtype=float), ["well", "sick"], "sick")
     assert table["accuracy"][0] == pytest.approx(0.8)
     assert table["specificity"][0] == pytest.approx(0.8)
-    assert np.isnan(
-        [table[name][0] for name in ("sensitivity", "precision", "f1", "balanced_accuracy")]
-    ).all()
+    assert np.isnan([table[name][0] for name in ("sensitivity", "precision", "f1", "balanced_accuracy")]).all()

@@ -27,9 +27,7 @@ def pair(a: Part, b: Part, name_a: str, name_b: str) -> tuple[Part, Part]:
             f"only the second); a paired comparison needs the same part of the same split"
         )
     if not np.array_equal(a.truth, b.truth) or not np.array_equal(a.groups, b.groups):
-        raise ValueError(
-            f"compare: {name_a} and {name_b} disagree on labels or groups; predict both from one manifest"
-        )
+        raise ValueError(f"compare: {name_a} and {name_b} disagree on labels or groups; predict both from one manifest")
     common = [seed for seed in a.seeds if seed in b.seeds]
     if not common:
         raise ValueError(f"compare: no common seed; {name_a} has {a.seeds}, {name_b} has {b.seeds}")

@@ -42,9 +42,7 @@ def as_part(predictions: pd.DataFrame, classes: Sequence[str]) -> Part:
     columns = [f"logit_{name}" for name in classes]
     missing = [name for name in ["image_id", "group", "label", *columns] if name not in predictions]
     if missing:
-        raise ValueError(
-            f"predictions: no column {', '.join(missing)}; found {', '.join(map(str, predictions))}"
-        )
+        raise ValueError(f"predictions: no column {', '.join(missing)}; found {', '.join(map(str, predictions))}")
     if predictions.empty:
         raise ValueError("predictions: no rows; choose a part (train, val, test) that holds images")
     for name in ONE_OF_EACH:
@@ -53,13 +51,9 @@ def as_part(predictions: pd.DataFrame, classes: Sequence[str]) -> Part:
             raise ValueError(f"predictions: several values of {name} ({found}); choose one before scoring")
     strangers = sorted(set(map(str, predictions["label"])) - set(classes))
     if strangers:
-        raise ValueError(
-            f"predictions: label {', '.join(strangers)} is none of the classes {', '.join(classes)}"
-        )
+        raise ValueError(f"predictions: label {', '.join(strangers)} is none of the classes {', '.join(classes)}")
     if not np.isfinite(predictions[columns].to_numpy(dtype=float)).all():
-        raise ValueError(
-            "predictions: a logit is missing or infinite; that run's training failed, leave it out"
-        )
+        raise ValueError("predictions: a logit is missing or infinite; that run's training failed, leave it out")
 
     seeds = sorted(predictions["seed"].unique()) if "seed" in predictions else [0]
     sheets: list[pd.DataFrame] = []
@@ -72,9 +66,7 @@ def as_part(predictions: pd.DataFrame, classes: Sequence[str]) -> Part:
                 f"predictions: image {twice.iloc[0]!r} comes twice for seed {seed}; each image counts once"
             )
         if sheets and not np.array_equal(rows["image_id"], sheets[0]["image_id"]):
-            raise ValueError(
-                f"predictions: seeds {seeds[0]} and {seed} hold different images; score them one by one"
-            )
+            raise ValueError(f"predictions: seeds {seeds[0]} and {seed} hold different images; score them one by one")
         sheets.append(rows)
     index = {name: k for k, name in enumerate(classes)}
     return Part(
@@ -120,16 +112,12 @@ def confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame
         raise ValueError(
             f"confusion: seeds {part.seeds} in one table; images would count several times, choose one seed"
         )
-    cells = weighted.counts(
-        part.truth, part.logits[0].argmax(1), len(classes), np.zeros(len(part.truth), dtype=int)
-    )
+    cells = weighted.counts(part.truth, part.logits[0].argmax(1), len(classes), np.zeros(len(part.truth), dtype=int))
     index = pd.Index(classes, name="truth")
     return pd.DataFrame(cells[0].astype(int), index=index, columns=pd.Index(classes, name="predicted"))
 
 
-def roc_points(
-    predictions: pd.DataFrame, classes: Sequence[str], positive: str | None = None
-) -> pd.DataFrame:
+def roc_points(predictions: pd.DataFrame, classes: Sequence[str], positive: str | None = None) -> pd.DataFrame:
     """Points of the ROC curve: of the positive class, or with more than two classes of each against the rest.
 
     Returns columns curve (class name), false_positive_rate, true_positive_rate, from (0, 0) to (1, 1); one
@@ -187,9 +175,7 @@ def score_table(
     rows = []
     for metric, values in table.items():
         value = float(values[0])
-        bounds = interval(
-            value, values[1:], n_groups=bearing(metric, part, group_of_row, classes, positive), unit=unit
-        )
+        bounds = interval(value, values[1:], n_groups=bearing(metric, part, group_of_row, classes, positive), unit=unit)
         method = bounds.method if np.isfinite(value) else _why_not(metric, part, classes, positive)
         rows.append((metric, value, bounds.low, bounds.high, len(part.truth), draws.shape[1], method))
     return pd.DataFrame(rows, columns=["metric", "value", "low", "high", "n_images", "n_groups", "method"])
@@ -215,15 +201,11 @@ def mean_scores(
 
 def _index(classes: Sequence[str], positive: str | None) -> int:
     if positive not in classes:
-        raise ValueError(
-            f"positive: {positive!r} is none of the classes {', '.join(classes)}; name one of the two"
-        )
+        raise ValueError(f"positive: {positive!r} is none of the classes {', '.join(classes)}; name one of the two")
     return list(classes).index(str(positive))
 
 
-def bearing(
-    metric: str, part: Part, group_of_row: np.ndarray, classes: Sequence[str], positive: str | None
-) -> int:
+def bearing(metric: str, part: Part, group_of_row: np.ndarray, classes: Sequence[str], positive: str | None) -> int:
     """How many groups the score is computed among: all of them, or those that show (or are given) one
     class.
     """

@@ -122,8 +122,6 @@ def interval(value: float, draws: np.ndarray, *, n_groups: int, unit: str = "gro
     if np.ptp(defined) < 1e-12:
         if min(abs(value), abs(1 - value)) < 1e-12:
             low, high = wilson(round(value) * n_groups, n_groups)
-            return Interval(
-                low, high, f"Wilson on {n_groups} {unit}: at {100 * value:.0f} % the bootstrap is a point"
-            )
+            return Interval(low, high, f"Wilson on {n_groups} {unit}: at {100 * value:.0f} % the bootstrap is a point")
         return Interval(nan, nan, "no interval: every draw gives the same value")
     return Interval(*percentile(defined), f"bootstrap over {n_groups} {unit}, {len(draws):,} draws")

@@ -68,9 +68,7 @@ def compare(
     a, b = pair(as_part(predictions_a, classes), as_part(predictions_b, classes), name_a, name_b)
     draws, group_of_row = group_draws(a.groups, a.truth, n_draws, seed)
     weights = np.vstack([np.ones(draws.shape[1]), draws])
-    values = [
-        mean_scores(part, weights, group_of_row, classes, positive, [metric])[metric] for part in (a, b)
-    ]
+    values = [mean_scores(part, weights, group_of_row, classes, positive, [metric])[metric] for part in (a, b)]
     gaps = values[0] - values[1]
     n_bearing = min(bearing(metric, part, group_of_row, classes, positive) for part in (a, b))
     row = {
@@ -159,9 +157,7 @@ def against_claim(
     tell" without interval.
     """
     if comparable == bool(why):
-        raise ValueError(
-            f"against_claim: comparable={comparable}, why={why!r}; a reason belongs to False only"
-        )
+        raise ValueError(f"against_claim: comparable={comparable}, why={why!r}; a reason belongs to False only")
     name = METRIC_NAMES.get(metric, metric.replace("_", " "))
     verdict = "inside" if low <= claim <= high else "above" if low > claim else "below"
     ending = {

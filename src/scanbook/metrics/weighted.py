@@ -24,7 +24,7 @@ def auroc(
 
     Returns float64 (B,) in [0, 1]; NaN where a draw holds one class only.
     """
-    return _area(scores, truth, weights, group_of_row, precision_recall=False)
+    return areas(scores, truth, weights, group_of_row)[0]
 
 
 def average_precision(
@@ -34,41 +34,51 @@ def average_precision(
 
     Arguments and result as for `auroc`; a random ranking gives the share of positives.
     """
-    return _area(scores, truth, weights, group_of_row, precision_recall=True)
+    return areas(scores, truth, weights, group_of_row)[1]
 
 
-def _area(
-    scores: np.ndarray,
-    truth: np.ndarray,
-    weights: np.ndarray,
-    group_of_row: np.ndarray | None,
-    precision_recall: bool,
-) -> np.ndarray:
-    order = np.argsort(-np.asarray(scores, dtype=float), kind="stable")
-    ranked = np.asarray(scores, dtype=float)[order]
-    columns = order if group_of_row is None else group_of_row[order]
+def areas(
+    scores: np.ndarray, truth: np.ndarray, weights: np.ndarray, group_of_row: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """AUROC and average precision together: one sort, one running sum of the weights, read off at the
+    positives.
+
+    Images lie along the first axis, so that a step of the running sum is one addition over all draws.
+    """
+    scores = np.asarray(scores, dtype=float)
+    order = np.argsort(-scores, kind="stable")
+    columns = order if group_of_row is None else np.asarray(group_of_row)[order]
+    ranked = scores[order]
     starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])  # where a new score begins
-    positive = np.asarray(truth, dtype=bool)[order].astype(float)
-    areas = np.empty(len(weights))
+    block = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(order)]))
+    first, last = starts[block], np.r_[starts[1:], len(order)][block]  # the ties of each image: [first, last)
+    hits = np.flatnonzero(np.asarray(truth, dtype=bool)[order])
+    hits_before = np.searchsorted(hits, np.arange(len(order) + 1))  # positives ranked above each place
+    result = np.full((2, len(weights)), np.nan)
     step = max(1, CHUNK // len(order))
-    for first in range(0, len(weights), step):
-        here = slice(first, first + step)
-        mass = weights[here][:, columns].astype(float, copy=False)
-        hit = mass * positive
-        miss = mass - hit
-        if len(starts) < len(order):
-            hit, miss = np.add.reduceat(hit, starts, axis=1), np.add.reduceat(miss, starts, axis=1)
-        n_hit, n_miss = hit.sum(1), miss.sum(1)
+    for begin in range(0, len(weights), step):
+        mass = np.ascontiguousarray(weights[begin : begin + step].T, dtype=float)[columns]
+        own = mass[hits]
+        seen = _running(mass)
+        above = _running(own)
+        n_hit, n_miss = above[-1], seen[-1] - above[-1]
+        seen_last, above_last = seen[last[hits]], above[hits_before[last[hits]]]
+        missed = seen_last - above_last
+        missed += seen[first[hits]] - above[hits_before[first[hits]]]  # twice the mean over the ties
         with np.errstate(invalid="ignore", divide="ignore"):
-            if precision_recall:
-                above = np.cumsum(hit, axis=1)
-                seen = above + np.cumsum(miss, axis=1)
-                areas[here] = np.einsum("bt,bt->b", hit, above / np.where(seen > 0, seen, 1)) / n_hit
-            else:
-                missed_above = np.cumsum(miss, axis=1) - miss / 2
-                areas[here] = 1 - np.einsum("bt,bt->b", hit, missed_above) / (n_hit * n_miss)
-        areas[here][(n_hit == 0) | (n_miss == 0)] = np.nan
-    return areas
+            pair = 1 - np.einsum("tb,tb->b", own, missed) / (2 * n_hit * n_miss)
+            precision = np.divide(above_last, seen_last, out=np.zeros_like(seen_last), where=seen_last > 0)
+            average = np.einsum("tb,tb->b", own, precision) / n_hit
+        both = (n_hit > 0) & (n_miss > 0)
+        result[:, begin : begin + step] = np.where(both, [pair, average], np.nan)
+    return result[0], result[1]
+
+
+def _running(mass: np.ndarray) -> np.ndarray:
+    """Sum of the rows before each row, and in the last row of all: (n + 1, B) from (n, B)."""
+    total = np.zeros((len(mass) + 1, mass.shape[1]))
+    np.cumsum(mass, axis=0, out=total[1:])
+    return total
 
 
 def counts(truth: np.ndarray, pred: np.ndarray, n_classes: int, group_of_row: np.ndarray) -> np.ndarray:
@@ -146,11 +156,10 @@ def all_scores(
         by_group = counts(truth, pred, n_classes, group_of_row)
         flat = weights[:, : len(by_group)] @ by_group.reshape(len(by_group), -1)
         table = rates(flat.reshape(-1, n_classes, n_classes), classes, positive)
-    columns = [list(classes).index(str(positive))] if n_classes == 2 else list(range(n_classes))
-    for name, area in (("auroc", auroc), ("average_precision", average_precision)):
-        if name in wanted:
-            each = [area(scores[:, k], truth == k, weights, group_of_row) for k in columns]
-            table[name] = np.mean(each, axis=0)
+    if "auroc" in wanted or "average_precision" in wanted:
+        columns = [list(classes).index(str(positive))] if n_classes == 2 else list(range(n_classes))
+        each = [areas(scores[:, k], truth == k, weights, group_of_row) for k in columns]
+        table["auroc"], table["average_precision"] = np.mean(each, axis=0)
     return {name: table[name] for name in wanted}
 
 
