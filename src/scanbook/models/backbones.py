@@ -13,7 +13,7 @@ import torch
 import torchvision.models as published
 from torch import Tensor, nn
 
-from scanbook.models.weights import WeightsUnavailable, file_state, imagenet_state, load_matching
+from scanbook.models.weights import SCRATCH, WeightsUnavailable, file_state, imagenet_state, load_matching
 
 FAMILIES = "resnet, resnext, wide_resnet, vgg, densenet, mobilenet, efficientnet, convnext, squeezenet, regnet …"
 _CLASSIFIERS = ("fc", "classifier", "heads", "head")  # torchvision's names for the last part
@@ -58,9 +58,10 @@ def torchvision_parts(
         hint = f" (did you mean {' or '.join(near)}?)" if near else ""
         raise ValueError(f"network {name!r} is not known{hint}; torchvision's families: {FAMILIES}")
     if head == "pooled" and weights == "none" and name.startswith("vgg"):
-        return _pooled_vgg_from_scratch(name), 512, None, "no weights: trained from scratch"
+        return _pooled_vgg_from_scratch(name), 512, None, SCRATCH
+    found = _find_weights(name, weights, weights_dir)  # before a network is built for nothing
     model = published.get_model(name, weights=None, **_extra_arguments(name, image_size))
-    report = _load(model, name, weights, weights_dir)
+    report = load_matching(model, *found) if found else SCRATCH
     attribute = next(a for a in _CLASSIFIERS if hasattr(model, a))
     classifier = getattr(model, attribute)
     layers = list(classifier) if isinstance(classifier, nn.Sequential) else [classifier]
@@ -107,7 +108,7 @@ def timm_parts(name: str, *, weights: str, weights_dir: Path | None) -> tuple[nn
     if weights == "imagenet":
         return model, model.num_features, f"timm's own weights of {name}"
     if weights == "none":
-        return model, model.num_features, "no weights: trained from scratch"
+        return model, model.num_features, SCRATCH
     return model, model.num_features, load_matching(model, *file_state(weights, weights_dir))
 
 
@@ -124,11 +125,10 @@ def quicken_depthwise(model: nn.Module) -> None:
                 setattr(parent, name, quick)
 
 
-def _load(model: nn.Module, name: str, weights: str, weights_dir: Path | None) -> str:
+def _find_weights(name: str, weights: str, weights_dir: Path | None) -> tuple[dict[str, Tensor], str] | None:
     if weights == "none":
-        return "no weights: trained from scratch"
-    state, source = imagenet_state(name) if weights == "imagenet" else file_state(weights, weights_dir)
-    return load_matching(model, state, source)
+        return None
+    return imagenet_state(name) if weights == "imagenet" else file_state(weights, weights_dir)
 
 
 def _extra_arguments(name: str, image_size: int | None) -> dict[str, object]:

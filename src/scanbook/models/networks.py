@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from scanbook.models.own import DEFAULT_SIZE, OWN
-from scanbook.models.weights import file_state, load_matching
+from scanbook.models.weights import SCRATCH, file_state, load_matching
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -184,7 +184,7 @@ def _head(own: nn.Sequential | None, n_features: int, n_classes: int, dropout: f
 
 def _own_weights(backbone: nn.Module, name: str, weights: str, weights_dir: Path | None) -> str:
     if weights == "none":
-        return "no weights: trained from scratch"
+        return SCRATCH
     if weights == "imagenet":
         raise ValueError(f"there are no ImageNet weights of {name!r}; use weights: none, or a file of an earlier run")
     return load_matching(backbone, *file_state(weights, weights_dir))

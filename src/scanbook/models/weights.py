@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+SCRATCH = "no weights: trained from scratch"
 ENDINGS = (".safetensors", ".pth", ".pt")
 _PREFIXES = ("module.", "backbone.", "model.")
 _OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
