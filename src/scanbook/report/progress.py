@@ -82,9 +82,7 @@ def describe(event: dict[str, Any]) -> str:
     parts = [str(event["network"])] if event.get("network") else []
     for one, many in (("run", "runs"), ("epoch", "epochs")):
         if event.get(one) is not None:
-            parts.append(
-                f"{one} {event[one]}" + (f" of {event[many]}" if event.get(many) is not None else "")
-            )
+            parts.append(f"{one} {event[one]}" + (f" of {event[many]}" if event.get(many) is not None else ""))
     if isinstance(event.get("val_loss"), int | float):
         parts.append(f"val loss {event['val_loss']:.2f}")
     if event.get("note"):

@@ -138,10 +138,7 @@ def _path_rules(roots: Mapping[Path, str]) -> list[tuple[re.Pattern[str], str]]:
             forms |= {text: name, text.replace("\\", "\\\\"): name, html.escape(text): name}
     longest = sorted(forms, key=len, reverse=True)
     # Not inside a longer path, and not a neighbour: /home/ann is no part of /home/anna or of /home/ann.old.
-    return [
-        (re.compile(rf"(?:file://)?(?<![\w.~-]){re.escape(text)}(?![\w-]|\.\w)"), forms[text])
-        for text in longest
-    ]
+    return [(re.compile(rf"(?:file://)?(?<![\w.~-]){re.escape(text)}(?![\w-]|\.\w)"), forms[text]) for text in longest]
 
 
 def _name_rules(user: str, host: str) -> list[tuple[re.Pattern[str], str]]:
