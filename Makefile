@@ -57,7 +57,7 @@ tensorboard: $(READY)  ## training curves of all runs, on loopback
 	@$(PY) -m tensorboard.main --logdir runs --host 127.0.0.1
 
 format: $(READY)  ## ruff format, and notebooks stripped of outputs
-	@$(PY) -m ruff format . && $(PY) -m ruff check --fix . && $(PY) -m nbstripout notebooks/*.ipynb
+	@$(PY) -m ruff format . && $(PY) -m ruff check --fix . && $(PY) -m nbstripout --keep-id notebooks/*.ipynb
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --quiet pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \

@@ -44,8 +44,8 @@ class Dataset:
         folder = base / spec.folder
         if not folder.is_dir():
             raise NoData(
-                f"profile {self.experiment.profile!r} needs real images in DATA_DIR/{spec.folder}/, and there is no such "
-                f"folder ({'DATA_DIR is set' if data_dir or 'DATA_DIR' in os.environ else 'DATA_DIR is not set'}). "
+                f"profile {self.experiment.profile!r} needs real images in DATA_DIR/{spec.folder}/, and there is "
+                f"no such folder ({'DATA_DIR is set' if data_dir or 'DATA_DIR' in os.environ else 'DATA_DIR is not set'}). "
                 f"Put the set there, or use profile sample, which draws its own phantoms"
             )
         return folder
@@ -62,17 +62,20 @@ class Dataset:
         return self._capped(table)
 
     def _capped(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Keep whole groups, in the order of a hash, until a class has its number of images."""
+        """Keep whole groups, in the order of a hash, as long as a class has not reached its number of images."""
         cap = self.experiment.cap_per_class
         if cap is None:
             return table
         used = table[table["status"] == "used"]
-        order = used["group"].map(lambda g: hashlib.sha256(str(g).encode()).hexdigest())
-        counted = used.assign(order=order).sort_values(["order", "image_id"]).groupby("label").cumcount()
-        beyond = table.index.isin(counted.index[counted >= cap])
+        sizes = used.groupby(["label", "group"]).size().rename("n").reset_index()
+        sizes["order"] = [hashlib.sha256(str(group).encode()).hexdigest() for group in sizes["group"]]
+        before = sizes.sort_values("order").groupby("label")["n"].transform(lambda n: n.cumsum() - n)
+        left_out = set(sizes.loc[before >= cap, ["label", "group"]].itertuples(index=False, name=None))
+        beyond = pd.Series(list(zip(table["label"], table["group"], strict=True)), index=table.index).isin(left_out)
+        beyond &= table["status"] == "used"
         return table.assign(
             status=table["status"].mask(beyond, "excluded"),
-            reason=table["reason"].mask(beyond, f"beyond the {cap} images a class of this run (cap_per_class)"),
+            reason=table["reason"].mask(beyond, f"beyond the {cap} images a class that this run takes (cap_per_class)"),
         )
 
     @functools.cached_property

@@ -128,7 +128,7 @@ class Study:
             rows.append({"arm": run.arm.name, "network": run.arm.network, "stands_for": run.arm.stands_for,
                          "scheme": run.scheme, "fold": run.fold, "seed": run.seed, "name": run.name, **state})  # fmt: skip
         table = pd.DataFrame(rows)
-        return table.assign(reason=table["reason"] if "reason" in table else None)
+        return table.assign(reason=table.get("reason", None))
 
     def _gather(self, file: str) -> pd.DataFrame:
         tables = []

@@ -85,9 +85,9 @@ def forest(book: Book) -> Plate:
     table = pair.assign(question=pair["title"])
     words = "; ".join(f"{r.title} {r.difference:+.3f}: {r.verdict}" for r in pair.itertuples())
     columns = ["title", "a", "b", "difference", "low", "high", "margin", "p_holm", "n_groups", "verdict"]
-    return Plate(figures.differences_forest(table), "AUROC of ResNet minus AUROC of VGG on the same test images, 95 % interval; "
-                 "the band is the margin within which a difference does not matter.", f"{words}.", pair[columns],
-                 title="ResNet minus VGG", key="forest", src="comparisons.csv")  # fmt: skip
+    caption = ("AUROC of ResNet minus AUROC of VGG on the same test images, 95 % interval; the band is the margin within "
+               "which a difference does not matter.")  # fmt: skip
+    return Plate(figures.differences_forest(table), caption, f"{words}.", pair[columns], title="ResNet minus VGG", key="forest", src="comparisons.csv")  # fmt: skip
 
 
 def claims(book: Book) -> Plate:

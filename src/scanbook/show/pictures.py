@@ -10,6 +10,7 @@ import torch
 from scanbook.dataset import augment_spec
 from scanbook.loaders import augment
 from scanbook.metrics.scores import class_probs
+from scanbook.names import one
 from scanbook.predict import Predictor
 from scanbook.report import figures
 from scanbook.report.plates import Plate, show_table, webp
@@ -24,8 +25,8 @@ def samples(study: Study, per_class: int = 6) -> Plate:
     used, images = study.data.used.loc[rows], study.data.images(study.experiment.image)
     picture = figures.samples_by_class(images[rows], list(used["label"]), list(used["group"]), classes=study.classes)
     spec = study.experiment.image
-    caption = (f"{per_class} images a class from the train part, each of another {study.experiment.data.unit[:-1]} (named under "
-               f"it), as the networks receive them: {spec.size} px, {spec.fit}, equalised: {spec.equalise}.")  # fmt: skip
+    caption = (f"{per_class} images a class from the train part, each of another {one(study.experiment.data.unit)} "
+               f"(named under it), as the networks receive them: {spec.size} px, {spec.fit}, equalised: {spec.equalise}.")  # fmt: skip
     alt = f"{len(rows)} images of {len(study.classes)} classes: {', '.join(study.classes)}."
     return Plate(picture, caption, alt, used[["image_id", "label", "group", "width", "height"]].reset_index(drop=True),
                  kind="photo", title="Samples", key="samples", src="manifest.csv")  # fmt: skip
@@ -74,8 +75,8 @@ def mistakes(study: Study, arm: str | None = None, each: int = 4) -> Plate:
     caption = (f"{study.label_of(arm)} on the test part: {wrong} of {len(right)} images are wrong; here the surest answers, "
                f"right and wrong.")  # fmt: skip
     table = shown[["image_id", "group", "label"]].assign(predicted=pred[chosen], probability=probs.max(1)[chosen])
-    return Plate(picture, caption, f"{len(chosen)} test images with bars of class probabilities; {wrong} of {len(right)} wrong.",
-                 table.reset_index(drop=True), kind="photo", title="Right and wrong", key="mistakes",
+    alt = f"{len(chosen)} test images with bars of class probabilities; {wrong} of {len(right)} wrong."
+    return Plate(picture, caption, alt, table.reset_index(drop=True), kind="photo", title="Right and wrong", key="mistakes",
                  src="predictions.csv")  # fmt: skip
 
 
@@ -92,10 +93,10 @@ def twins(study: Study, cut: float = 0.98, shown: int = 6) -> Plate:
         test, train = (study.data.rows(scheme, fold, part) for part in ("test", "train"))
         likeness, nearest = _nearest(thumbs, test, train)
         best[scheme] = (test, nearest, likeness)
+        same = _groups(study, test) == _groups(study, nearest)
         rows.append({"split": scheme, "test images": len(test), f"with a twin (r ≥ {cut})": int((likeness >= cut).sum()),
                      "share": float((likeness >= cut).mean()), "median r": float(np.median(likeness)),
-                     "twins of the same group": int((_groups(study, test) == _groups(study, nearest))[likeness >= cut].sum()),
-                     })  # fmt: skip
+                     "twins of the same group": int(same[likeness >= cut].sum())})  # fmt: skip
     test, nearest, likeness = best["random"]
     order = np.argsort(-likeness, kind="stable")[:shown]
     pairs = np.stack([test[order], nearest[order]], 1).ravel()
@@ -106,8 +107,8 @@ def twins(study: Study, cut: float = 0.98, shown: int = 6) -> Plate:
     picture = figures.samples_by_class(images[pairs], labels, words)
     table, unit = pd.DataFrame(rows), study.experiment.data.unit
     first, second = rows
-    caption = (f"The closest pairs of a test and a training image when images are dealt one by one. There {first['share']:.0%} of "
-               f"the test images have a near twin in training, {second['share']:.0%} when {unit} are kept apart "
+    caption = (f"The closest pairs of a test and a training image when images are dealt one by one. There "
+               f"{first['share']:.0%} of the test images have a near twin in training, {second['share']:.0%} when {unit} are kept apart "
                f"({honest} split).")  # fmt: skip
     return Plate(picture, caption, f"{len(order)} pairs of nearly equal images.", table, kind="photo",
                  title="Twins across the split", key="twins", src="split.csv")  # fmt: skip
@@ -147,8 +148,8 @@ def one_image(study: Study, arm: str | None = None) -> Plate:
     probs = np.array([answer["probabilities"][c] for c in study.classes])
     picture = figures.image_and_bars(study.data.images(run.arm.image)[row], probs, study.classes)
     truth = study.data.used.loc[row, "label"]
-    caption = (f"{study.label_of(arm)} answers {answer['class']} ({probs.max():.0%}); the label says {truth}. Probabilities are "
-               f"the network's own and have not been calibrated.")  # fmt: skip
+    caption = (f"{study.label_of(arm)} answers {answer['class']} ({probs.max():.0%}); the label says {truth}. "
+               f"Probabilities are the network's own and have not been calibrated.")  # fmt: skip
     table = pd.DataFrame({"class": study.classes, "probability": probs})
     return Plate(picture, caption, f"One test image; {answer['class']} at {probs.max():.2f}, truth {truth}.", table,
                  kind="photo", title="A new image", key="one-image", src="predictions.csv")  # fmt: skip

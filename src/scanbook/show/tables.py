@@ -1,5 +1,7 @@
 """Tables and sentences of a page."""
 
+import json
+import shlex
 import time
 
 import pandas as pd
@@ -55,8 +57,10 @@ def networks(study: Study) -> Plate:
     """Each arm: its network, what it stands for, how many parameters, how it is split, what it is for."""
     rows = []
     for name, arm in study.experiment.arms.items():
+        grey, own = arm.image.colour == "grey", arm.image.normalise == "training"
         built = nets.build(arm.network, len(study.classes), dropout=arm.training.dropout, head=arm.training.head,
-                           channels=1 if arm.image.colour == "grey" else 3, image_size=arm.image.size, seed=0)  # fmt: skip
+                           channels=1 if grey else 3, mean=[0.5] if own else nets.IMAGENET_MEAN,
+                           std=[0.5] if own else nets.IMAGENET_STD, image_size=arm.image.size, seed=0)  # fmt: skip
         counts = nets.parameter_counts(built)
         rows.append({
             "arm": name, "network": pretty(arm.network), "stands for": pretty(arm.stands_for) if arm.stands_for else "",
@@ -151,8 +155,8 @@ def verdicts(study: Study) -> Plate:
     table = pd.DataFrame({
         "question": c["question"], "answer": c["sentence"], "p (Holm)": c["p_holm"], "margin": c["margin"],
     })  # fmt: skip
-    caption = (f"{len(c)} comparisons on the same test {study.experiment.data.unit}; p corrected for their number. The words "
-               f"are about these trained networks on these images, never about architectures as such.")  # fmt: skip
+    caption = (f"{len(c)} comparisons on the same test {study.experiment.data.unit}; p corrected for their "
+               f"number. The words are about these trained networks on these images, never about architectures as such.")  # fmt: skip
     return show_table(table, caption, title="Questions and answers", key="verdicts", src="comparisons.csv")
 
 
@@ -180,6 +184,6 @@ def command(study: Study) -> str:
     """The command that makes the page again."""
     text = f"make report-{study.experiment.name} PROFILE={study.experiment.profile}"
     if study.overrides:
-        sets = " ".join(f"--set '{key}={value}'" for key, value in study.overrides.items())
+        sets = " ".join(f"--set {shlex.quote(f'{key}={json.dumps(value)}')}" for key, value in study.overrides.items())
         text = f"scanbook report {study.experiment.name} --profile {study.experiment.profile} {sets}"
     return text
