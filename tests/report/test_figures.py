@@ -311,3 +311,19 @@ def test_ink_can_be_read_on_any_ground(ground):
 
     bright, dark = sorted((light(ground), light(readable(ground))), reverse=True)
     assert (bright + 0.05) / (dark + 0.05) > 3.8
+
+
+def test_differences_of_one_pair_name_it_once_and_others_beside_each_row():
+    same = COMPARISONS.assign(a="ResNet-18", b="VGG-16-BN", question=["Heart ultrasound", "Lung CT"])
+    shown = texts(figures.differences_forest(same))
+    assert "Heart ultrasound" in shown
+    assert sum("ResNet-18 minus VGG-16-BN" in text for text in shown) == 1
+    mixed = [text.replace("\n", " ") for text in texts(figures.differences_forest(same.assign(a=["x", "y"])))]
+    assert "Heart ultrasound x minus VGG-16-BN" in mixed
+
+
+def test_long_names_are_broken_at_spaces_and_keep_their_colour():
+    long = "ResNet-34 (standing for ResNet-101)"
+    assert color_of(long) == color_of("resnet34")
+    shown = texts(figures.confusion_matrices({long: counts(["a", "b"])}))
+    assert "ResNet-34\n(standing for\nResNet-101)" in shown

@@ -120,7 +120,7 @@ def confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame
 def roc_points(predictions: pd.DataFrame, classes: Sequence[str], positive: str | None = None) -> pd.DataFrame:
     """Points of the ROC curve: of the positive class, or with more than two classes of each against the rest.
 
-    Returns columns curve (class name), false_positive_rate, true_positive_rate, from (0, 0) to (1, 1); one
+    Returns columns curve (its name), false_positive_rate, true_positive_rate, from (0, 0) to (1, 1); one
     seed. A class without images, or without others to set against, has no curve.
     """
     part = as_part(predictions, classes)
@@ -137,7 +137,8 @@ def roc_points(predictions: pd.DataFrame, classes: Sequence[str], positive: str 
         last = np.r_[ranked[1:] != ranked[:-1], True]  # one point per distinct score, so ties become a slope
         true_rate = np.r_[0.0, np.cumsum(hit[order])[last] / hit.sum()]
         false_rate = np.r_[0.0, np.cumsum(~hit[order])[last] / (~hit).sum()]
-        curve = {"curve": classes[k], "false_positive_rate": false_rate, "true_positive_rate": true_rate}
+        name = classes[k] if len(classes) == 2 else f"{classes[k]} against the rest"
+        curve = {"curve": name, "false_positive_rate": false_rate, "true_positive_rate": true_rate}
         tables.append(pd.DataFrame(curve))
     return (
         pd.concat(tables, ignore_index=True)

@@ -7,6 +7,7 @@ global settings; every figure is drawn and saved inside `paper()`.
 
 import contextlib
 import re
+import textwrap
 from collections.abc import Iterator
 
 import matplotlib as mpl
@@ -32,7 +33,7 @@ FAMILIES = {
     "separable": "#b58900",
     "small": "#56b4e9",
 }
-DEPTHS = {19: 0.75, 34: 0.85, 50: 0.75, 101: 0.6, 152: 0.5, 161: 0.75, 169: 0.75, 201: 0.6}
+DEPTHS = {19: 0.7, 34: 0.7, 50: 0.7, 101: 0.5, 152: 0.4, 161: 0.75, 169: 0.75, 201: 0.6}
 """How much of the colour's lightness is kept, by layers; the shallowest of each family keeps all."""
 
 RULE = "#6e7781"
@@ -81,6 +82,17 @@ def readable(ground: str | tuple[float, float, float, float]) -> str:
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(ground)]
     light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return "#ffffff" if 1.05 / (light + 0.05) > (light + 0.05) / 0.065 else INK
+
+
+def broken(text: str, letters: int) -> str:
+    """The text in lines of at most this many letters, broken at spaces only."""
+    return "\n".join(textwrap.wrap(str(text), letters, break_long_words=False, break_on_hyphens=False)) or str(text)
+
+
+def legend_columns(names: list[str], letters: int = 60) -> int:
+    """How many entries of a legend fit side by side on a wide figure, at most three."""
+    longest = max((len(name) + 6 for name in names), default=1)
+    return max(1, min(3, len(names), letters // longest))
 
 
 def small() -> float:

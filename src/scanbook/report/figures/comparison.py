@@ -5,8 +5,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
-from ..style import FAINT, GRID, INK, PAPER, WIDE, blank, color_of, metric_label, number, paper, small
+from ..style import (
+    FAINT,
+    GRID,
+    INK,
+    PAPER,
+    WIDE,
+    blank,
+    broken,
+    color_of,
+    legend_columns,
+    metric_label,
+    number,
+    paper,
+    small,
+)
 
 ROW = 0.25
 
@@ -71,12 +86,13 @@ def _forest(
                 for _, claim in claims[claims["row"] == name].iterrows():
                     _claim(ax, claim, middles[-1], size, numbers)
             place += size + 0.7
-        ax.set_yticks(middles, order)
+        ax.set_yticks(middles, [broken(name, 20) for name in order])
         ax.set(xlim=(0, 1.02), ylim=(place - 0.7 - 0.15, -0.85), xlabel=xlabel)
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="x")
-        fig.legend(handles=_legend(networks, claims), loc="outside upper center", ncols=3 if claims is None else 2,
-                   columnspacing=1.2, handletextpad=0.4)  # fmt: skip
+        handles = _legend(networks, claims)
+        across = legend_columns([str(handle.get_label()) for handle in handles])
+        fig.legend(handles=handles, loc="outside upper center", ncols=across, columnspacing=1.2, handletextpad=0.4)
     return fig
 
 
@@ -110,21 +126,30 @@ def _legend(networks: list[str], claims: pd.DataFrame | None) -> list[Line2D]:
 
 
 def differences_forest(comparisons: pd.DataFrame) -> Figure:
-    """Paired differences with intervals and verdicts; the shaded band is the margin within which nothing
-    matters.
+    """Paired differences with intervals and verdicts; the shaded band is the margin within which nothing matters.
 
-    comparisons   rows of comparisons.csv: question, a, b, metric, difference, low, high, margin, verdict
+    comparisons   rows of comparisons.csv: question (an assignment's name serves as well), a, b, metric, difference,
+                  low, high, margin, verdict
 
-    Right of zero the first network is better. Without interval the point stands alone.
+    Right of zero the first network is better. Without interval the point stands alone. Networks and metric stand
+    under the axis where all rows share them, else beside each row.
     """
+    pairs = [f"{row['a']} minus {row['b']}" for _, row in comparisons.iterrows()]
+    metrics = list(dict.fromkeys(metric_label(name) for name in comparisons["metric"]))
+    questions = list(comparisons["question"]) if "question" in comparisons else [""] * len(pairs)
+    alike = len(set(pairs)) == 1 and all(questions)
+    names = [broken(q, 24) if alike else "\n".join(filter(None, (broken(q, 24), broken(pair, 24))))
+             for q, pair in zip(questions, pairs, strict=True)]  # fmt: skip
+    heights = [max(0.5, 0.21 * (name.count("\n") + 1) + 0.14) for name in names]
+    places = np.cumsum(heights) - np.array(heights) / 2
     with paper(WIDE):
-        fig = blank(WIDE, 0.75 + 0.62 * len(comparisons))
+        fig = blank(WIDE, 0.8 + sum(heights))
         ax = fig.subplots()
         known = comparisons[["difference", "low", "high", "margin"]].to_numpy(dtype=float)
         reach = 1.15 * max(0.05, float(np.nanmax(np.abs(known))))
-        for place, (_, row) in enumerate(comparisons.iterrows()):
+        for (_, row), place in zip(comparisons.iterrows(), places, strict=True):
             if row["margin"] > 0:
-                ax.fill_between([-row["margin"], row["margin"]], place - 0.42, place + 0.42, color=GRID, linewidth=0)
+                ax.fill_between([-row["margin"], row["margin"]], place - 0.18, place + 0.18, color=GRID, linewidth=0)
             colour = color_of(row["a"] if row["difference"] >= 0 else row["b"])
             if np.isfinite(row["low"]):
                 ax.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2.4, solid_capstyle="butt")
@@ -132,11 +157,11 @@ def differences_forest(comparisons: pd.DataFrame) -> Figure:
             ax.annotate(row["verdict"], (reach, place), xytext=(6, 0), textcoords="offset points", va="center",
                         annotation_clip=False)  # fmt: skip
         ax.axvline(0, color=FAINT, linewidth=1, zorder=1)
-        pairs = [f"{row['a']}\nminus {row['b']}" for _, row in comparisons.iterrows()]
-        ax.set_yticks(range(len(pairs)), pairs)
-        metrics = ", ".join(dict.fromkeys(metric_label(name) for name in comparisons["metric"]))
-        ax.set(xlim=(-reach, reach), ylim=(len(pairs) - 0.5, -0.5), xlabel=f"difference in {metrics}, 95 % interval")
+        ax.set_yticks(places, names)
+        label = f"{', '.join(metrics)}: {pairs[0]}" if alike else f"difference in {', '.join(metrics)}"
+        ax.set(xlim=(-reach, reach), ylim=(sum(heights), 0), xlabel=broken(f"{label}, 95 % interval", 52))
         ax.tick_params(axis="y", length=0)
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=5))
         ax.grid(axis="x")
     return fig
 

@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..style import FAINT, PAPER, WIDE, blank, color_of, metric_label, number, paper, readable, small
+from ..style import FAINT, PAPER, WIDE, blank, broken, color_of, metric_label, number, paper, readable, small
 
 
 def confusion_matrices(matrices: Mapping[str, pd.DataFrame]) -> Figure:
@@ -66,7 +66,7 @@ def _matrix(ax: Axes, name: str, counts: pd.DataFrame) -> None:
         text = f"{share[row, column]:.0f} %" if shown[row, 0] else "–"
         ax.text(column + 0.5, row + 0.72, text, ha="center", va="center", color=ink, fontsize=small())
     ax.set(xlabel="", ylabel="")
-    ax.set_title(name, color=color_of(name), fontweight="bold")
+    ax.set_title(broken(name, 16), color=color_of(name), fontweight="bold")
     ax.tick_params(length=0)
     ax.set_yticks(ax.get_yticks(), counts.index, rotation=0)
 
@@ -102,10 +102,11 @@ def network_set_matrix(scores: pd.DataFrame, metric: str = "auroc") -> Figure:
                 ax.text(c + 0.5, r + 0.7, bounds, ha="center", va="center", color=ink, fontsize=small())
         ax.set(xlabel="", ylabel="")
         ax.xaxis.tick_top()
+        ax.set_xticks(ax.get_xticks(), [broken(name, 11) for name in sets], rotation=0)
         ax.tick_params(length=0)
-        ax.set_yticks(ax.get_yticks(), networks, rotation=0)
-        for label in ax.get_yticklabels():
-            label.set_color(color_of(label.get_text()))
+        ax.set_yticks(ax.get_yticks(), [broken(name, 16) for name in networks], rotation=0)
+        for label, network in zip(ax.get_yticklabels(), networks, strict=True):
+            label.set_color(color_of(network))
             label.set_fontweight("bold")
         ax.set_xlabel(f"{metric_label(metric)} on the test part, 95 % interval", labelpad=8)
     return fig

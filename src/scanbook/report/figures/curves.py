@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..style import FAINT, INK, LINES, NARROW, PAPER, WIDE, blank, color_of, paper, small
+from ..style import FAINT, INK, LINES, NARROW, PAPER, WIDE, blank, broken, color_of, paper, small
 
 TICKS = (0, 0.5, 1)
 
@@ -41,7 +41,7 @@ def learning_curves(history: pd.DataFrame) -> Figure:
                 ax.tick_params(labelleft=column == 0)
                 if column == 0:
                     ax.set_ylabel(value)
-            axes[row, column].set_title(network, color=color_of(network), fontweight="bold")
+            axes[row, column].set_title(broken(network, 16), color=color_of(network), fontweight="bold")
         for n in range(len(networks), down * across):  # no network: its place stays empty
             row, column = 2 * (n // across), n % across
             axes[row, column].set_visible(False)
@@ -81,8 +81,8 @@ def _curve(ax: Axes, curve: pd.DataFrame, value: str, network: str) -> None:
 def roc_curves(points: pd.DataFrame, areas: pd.DataFrame) -> Figure:
     """ROC curves: sensitivity against the share of false alarms, for every threshold at once.
 
-    points   network, curve (the positive class, or with several classes each against the rest),
-             false_positive_rate, true_positive_rate
+    points   network, curve (the positive class, or with several "Benign against the rest" …: it heads the panel
+             where there are several), false_positive_rate, true_positive_rate
     areas    network, value, low, high: the AUROC of the legend (macro over classes where there are several);
              low and high NaN where there is no interval
 
@@ -104,7 +104,7 @@ def roc_curves(points: pd.DataFrame, areas: pd.DataFrame) -> Figure:
                 ax.plot(line["false_positive_rate"], line["true_positive_rate"], color=color_of(network))
             ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xticks=TICKS, yticks=TICKS)
             if len(curves) > 1:
-                ax.set_title(f"{name} or not")
+                ax.set_title(broken(name, 26))
         for ax in axes[len(curves) :]:
             ax.set_visible(False)
         fig.supxlabel("1 − specificity (false alarms)", fontsize="medium")
