@@ -116,6 +116,7 @@ def _draw_mother(rng: np.random.Generator) -> dict:
             focus=rng.uniform(0.35, 0.7),
             noise_db=rng.uniform(-74, -60),
             tgc_db=rng.uniform(8, 18),
+            smooth=0.65,
         ),
     }
 

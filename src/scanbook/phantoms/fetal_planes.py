@@ -151,11 +151,11 @@ def thorax(scene: Scene, pose: Pose, tone_db: float) -> Array:
     rng = scene.rng
     distance, square = section(scene, pose, wobbles(rng, 0.05), tone_db - 1.0, 3.0)
     scene.lay(soft_step(np.abs(distance) - 1.0, 1.4), tone_db + 5.0 + 9.0 * (square - 0.4))
-    _ribs(scene, distance, square, tone_db, rng.uniform(0.5, 1.0))
+    _ribs(scene, distance, square, tone_db, rng.uniform(0.6, 1.0))
     turn = rng.uniform(0, 2 * np.pi)
     front = (np.sin(turn), np.cos(turn))
     _spine(scene, pose, (-front[0], -front[1]), tone_db)
-    size = rng.uniform(0.5, 0.68) * pose.short
+    size = rng.uniform(0.54, 0.7) * pose.short
     centre = pose.at(0.18 * front[0] + rng.normal(0, 0.07), 0.18 * front[1] + rng.normal(0, 0.07))
     axis = turn + rng.normal(0, 0.3) + 0.7
     heart = ellipse_distance(scene.z, scene.x, *centre, 0.82 * size, 1.12 * size, axis, wobbles(rng, 0.04))
@@ -181,7 +181,7 @@ def abdomen(scene: Scene, pose: Pose, tone_db: float) -> Array:
     rng = scene.rng
     distance, square = section(scene, pose, wobbles(rng, 0.05), tone_db + 0.0, 3.0)
     scene.lay(soft_step(np.abs(distance) - 1.0, 1.4), tone_db + 5.0 + 9.0 * (square - 0.4))
-    _ribs(scene, distance, square, tone_db, rng.uniform(0.0, 0.6))
+    _ribs(scene, distance, square, tone_db, rng.uniform(0.0, 0.45))
     turn = rng.uniform(0, 2 * np.pi)
     front = (np.sin(turn), np.cos(turn))
     left = (front[1], -front[0])
@@ -189,7 +189,7 @@ def abdomen(scene: Scene, pose: Pose, tone_db: float) -> Array:
     fluid = FLUID_DB + rng.uniform(0, 12)
     place = rng.uniform(0.32, 0.5), rng.uniform(-0.25, 0.1)
     at = pose.at(place[0] * left[0] + place[1] * front[0], place[0] * left[1] + place[1] * front[1])
-    ry, rx = rng.uniform(0.15, 0.26) * pose.short, rng.uniform(0.22, 0.36) * pose.short
+    ry, rx = rng.uniform(0.17, 0.27) * pose.short, rng.uniform(0.24, 0.38) * pose.short
     stomach = ellipse_distance(scene.z, scene.x, *at, ry, rx, turn + rng.normal(0, 0.6), wobbles(rng, 0.1))
     bubble = soft_step(stomach, 1.2)
     scene.lay(bubble, fluid)
