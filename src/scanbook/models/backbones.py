@@ -70,13 +70,14 @@ def torchvision_parts(
             raise ValueError(f"network {name!r} has no dense classifier of its own; use head 'pooled'")
         setattr(model, attribute, nn.Identity())
         return model, _first_linear(layers).in_features, nn.Sequential(*layers[:-1]), report
+    n_features: int
     if isinstance(model, published.VGG | published.AlexNet):
         model.avgpool, model.classifier = nn.AdaptiveAvgPool2d(1), nn.Identity()
         n_features = [m for m in model.features.modules() if isinstance(m, nn.Conv2d)][-1].out_channels
     elif isinstance(model, published.SqueezeNet):
         model.classifier, n_features = nn.AdaptiveAvgPool2d(1), 512
     else:
-        n_features = layers.pop().in_features
+        n_features = _first_linear([layers.pop()]).in_features
         if layers and isinstance(layers[-1], nn.Dropout):
             layers.pop()  # the dropout of our head takes its place
         setattr(model, attribute, nn.Sequential(*layers))
@@ -98,18 +99,18 @@ def timm_parts(name: str, *, weights: str, weights_dir: Path | None) -> tuple[nn
     if not timm.is_model(name):
         near = ", ".join(timm.list_models(f"*{name[:6]}*")[:5])
         raise ValueError(f"timm knows no network {name!r}" + (f"; it has {near} …" if near else ""))
+    found = None if weights in ("none", "imagenet") else file_state(weights, weights_dir)
     try:
         model = timm.create_model(name, pretrained=weights == "imagenet", num_classes=0)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # no network; or timm lacks the package that fetches
         raise WeightsUnavailable(
             f"weights 'imagenet' for 'timm:{name}' could not be fetched ({type(error).__name__}); connect to "
             f"the internet once, name a file in WEIGHTS_DIR, or use weights: none"
         ) from error
-    if weights == "imagenet":
-        return model, model.num_features, f"timm's own weights of {name}"
-    if weights == "none":
-        return model, model.num_features, SCRATCH
-    return model, model.num_features, load_matching(model, *file_state(weights, weights_dir))
+    n_features = getattr(model, "head_hidden_size", model.num_features)  # some widen after their last block
+    if found is not None:
+        return model, n_features, load_matching(model, *found)
+    return model, n_features, f"timm's own weights of {name}" if weights == "imagenet" else SCRATCH
 
 
 def quicken_depthwise(model: nn.Module) -> None:
@@ -117,10 +118,9 @@ def quicken_depthwise(model: nn.Module) -> None:
     for parent in list(model.modules()):
         for name, conv in parent.named_children():
             if type(conv) is nn.Conv2d and conv.groups == conv.in_channels > 1:
-                quick = DepthwiseConv(
-                    conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding,
-                    conv.dilation, conv.groups, conv.bias is not None, conv.padding_mode, device="meta",
-                )  # fmt: skip
+                shape = (conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding)
+                rest = (conv.dilation, conv.groups, conv.bias is not None, conv.padding_mode)
+                quick = DepthwiseConv(*shape, *rest, device="meta")  # type: ignore[arg-type]
                 quick.weight, quick.bias = conv.weight, conv.bias
                 setattr(parent, name, quick)
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 
 class TensorBoardLog:
@@ -35,7 +36,7 @@ class TensorBoardLog:
         """Close the file."""
         self._writer.close()
 
-    def _write(self, event: object) -> None:
+    def _write(self, event: Any) -> None:
         self._writer.write(event.SerializeToString())
         self._writer.flush()
 

@@ -73,7 +73,7 @@ class Network(nn.Module):
         """Move to a device, and to (N, H, W, C) in memory if asked, which changes nothing but rounding."""
         self.channels_last = channels_last
         layout = torch.channels_last if channels_last else torch.contiguous_format
-        return self.to(device=device, memory_format=layout)
+        return self.to(device).to(memory_format=layout)
 
 
 def build(
@@ -114,6 +114,7 @@ def build(
         "name": name, "n_classes": n_classes, "channels": channels, "mean": [float(m) for m in mean],
         "std": [float(s) for s in std], "dropout": dropout, "head": head, "image_size": image_size,
     }  # fmt: skip
+    backbone: nn.Module
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
@@ -135,9 +136,10 @@ def build(
                 )
             backbones.quicken_depthwise(backbone)
         layers = _head(own_head, n_features, n_classes, dropout)
-    if class_prior is not None:
+    last = layers[-1]
+    if class_prior is not None and isinstance(last, nn.Linear):
         with torch.no_grad():
-            layers[-1].bias.copy_(torch.tensor([math.log(p) for p in class_prior]))
+            last.bias.copy_(torch.tensor([math.log(p) for p in class_prior]))
     return Network(name, backbone, layers, n_inputs=n_inputs, settings=settings, report=report)
 
 

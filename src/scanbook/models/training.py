@@ -105,7 +105,7 @@ def fit(
     saved = started
     rows: list[dict] = []
     stage_ends: list[dict] = []
-    best: dict | None = None
+    best: dict = {}  # its row of history
     best_state: dict[str, torch.Tensor] = {}
     for number, stage in enumerate(stages, 1):
         plan = {"optimiser": optimiser, "schedule": schedule, "early_stopping": early_stopping, **stage}
@@ -136,7 +136,7 @@ def fit(
             row["best"] = 0
             rows.append(row)
             val_losses.append(row["val_loss"])
-            if best is None or row["val_loss"] < best["val_loss"]:
+            if not best or row["val_loss"] < best["val_loss"]:
                 best = row
                 best_state = {k: v.detach().to("cpu", copy=True) for k, v in network.state_dict().items()}
                 if time.perf_counter() - saved > SAVE_EVERY:
