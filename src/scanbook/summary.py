@@ -87,7 +87,8 @@ def forest(book: Book) -> Plate:
     columns = ["title", "a", "b", "difference", "low", "high", "margin", "p_holm", "n_groups", "verdict"]
     caption = ("AUROC of ResNet minus AUROC of VGG on the same test images, 95 % interval; the band is the margin within "
                "which a difference does not matter.")  # fmt: skip
-    return Plate(figures.differences_forest(table), caption, f"{words}.", pair[columns], title="ResNet minus VGG", key="forest", src="comparisons.csv")  # fmt: skip
+    return Plate(figures.differences_forest(table), caption, f"{words}.", pair[columns], title="ResNet minus VGG",
+                 key="forest", src="comparisons.csv")  # fmt: skip
 
 
 def claims(book: Book) -> Plate:

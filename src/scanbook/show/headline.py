@@ -49,7 +49,8 @@ def conclude(study: Study) -> Prose:
 def _html(study: Study, inside: str) -> str:
     e = study.experiment
     return (f'<section class="headline" aria-label="The answer in short">'
-            f'<p class="badge">{escape(badge(e.profile, e.phantoms))}</p><p class="question">{escape(e.question)}</p>{inside}</section>')  # fmt: skip
+            f'<p class="badge">{escape(badge(e.profile, e.phantoms))}</p>'
+            f'<p class="question">{escape(e.question)}</p>{inside}</section>')  # fmt: skip
 
 
 def _answer(study: Study) -> str:

@@ -26,7 +26,8 @@ def samples(study: Study, per_class: int = 6) -> Plate:
     picture = figures.samples_by_class(images[rows], list(used["label"]), list(used["group"]), classes=study.classes)
     spec = study.experiment.image
     caption = (f"{per_class} images a class from the train part, each of another {one(study.experiment.data.unit)} "
-               f"(named under it), as the networks receive them: {spec.size} px, {spec.fit}, equalised: {spec.equalise}.")  # fmt: skip
+               f"(named under it), as the networks receive them: {spec.size} px, {spec.fit}, "
+               f"equalised: {spec.equalise}.")  # fmt: skip
     alt = f"{len(rows)} images of {len(study.classes)} classes: {', '.join(study.classes)}."
     return Plate(picture, caption, alt, used[["image_id", "label", "group", "width", "height"]].reset_index(drop=True),
                  kind="photo", title="Samples", key="samples", src="manifest.csv")  # fmt: skip
@@ -108,7 +109,8 @@ def twins(study: Study, cut: float = 0.98, shown: int = 6) -> Plate:
     table, unit = pd.DataFrame(rows), study.experiment.data.unit
     first, second = rows
     caption = (f"The closest pairs of a test and a training image when images are dealt one by one. There "
-               f"{first['share']:.0%} of the test images have a near twin in training, {second['share']:.0%} when {unit} are kept apart "
+               f"{first['share']:.0%} of the test images have a near twin in training, "
+               f"{second['share']:.0%} when {unit} are kept apart "
                f"({honest} split).")  # fmt: skip
     return Plate(picture, caption, f"{len(order)} pairs of nearly equal images.", table, kind="photo",
                  title="Twins across the split", key="twins", src="split.csv")  # fmt: skip

@@ -156,7 +156,8 @@ def verdicts(study: Study) -> Plate:
         "question": c["question"], "answer": c["sentence"], "p (Holm)": c["p_holm"], "margin": c["margin"],
     })  # fmt: skip
     caption = (f"{len(c)} comparisons on the same test {study.experiment.data.unit}; p corrected for their "
-               f"number. The words are about these trained networks on these images, never about architectures as such.")  # fmt: skip
+               f"number. The words are about these trained networks on these images, "
+               f"never about architectures as such.")  # fmt: skip
     return show_table(table, caption, title="Questions and answers", key="verdicts", src="comparisons.csv")
 
 
