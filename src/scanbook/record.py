@@ -12,6 +12,7 @@ import pandas as pd
 
 from scanbook.metrics import scores as scoring
 from scanbook.metrics import verdicts
+from scanbook.names import pretty
 
 if TYPE_CHECKING:
     from scanbook.study import Study
@@ -69,14 +70,14 @@ def scores(study: "Study") -> pd.DataFrame:
     Test rows pool the folds, each image once. Validation rows exist for a hold-out only: in cross-validation one
     image validates several folds.
     """
-    tables = []
+    tables, spec = [], study.experiment.data
     for arm in study.done_arms():
         settings, predictions = study.experiment.arms[arm], study.predictions[study.predictions["arm"] == arm]
         for part in ("test", "val"):
             rows = predictions[predictions["split"] == part]
             if rows.empty or (part == "val" and predictions["fold"].nunique() > 1):
                 continue
-            table = scoring.score_table(rows, study.classes, study.experiment.data.positive)
+            table = scoring.score_table(rows, study.classes, spec.positive, unit=spec.unit)
             tables.append(table.assign(
                 assignment=study.experiment.name, profile=study.experiment.profile, arm=arm, network=settings.network,
                 scheme=settings.scheme, seed=_seeds(rows), split=part, variant="",
@@ -88,14 +89,14 @@ def scores(study: "Study") -> pd.DataFrame:
 
 def comparisons(study: "Study") -> pd.DataFrame:
     """Every comparison of the parameter file whose two arms are finished, Holm over all of them."""
-    done, rows = study.done_arms(), []
-    for wanted in study.experiment.comparisons:
+    done, spec, rows = study.done_arms(), study.experiment, []
+    for wanted in spec.comparisons:
         if wanted.a not in done or wanted.b not in done:
             continue
         row = verdicts.compare(
-            study.test_predictions(wanted.a), study.test_predictions(wanted.b), study.classes,
-            study.experiment.data.positive, wanted.metric, wanted.margin, name_a=study.label_of(wanted.a),
-            name_b=study.label_of(wanted.b), unit=study.experiment.data.unit, assignment=study.experiment.name,
+            study.test_predictions(wanted.a), study.test_predictions(wanted.b), study.classes, spec.data.positive,
+            wanted.metric, wanted.margin, name_a=pretty(spec.arms[wanted.a].network),
+            name_b=pretty(spec.arms[wanted.b].network), unit=spec.data.unit, assignment=spec.name,
             question=wanted.question,
         )  # fmt: skip
         rows.append({**row, "arm_a": wanted.a, "arm_b": wanted.b})

@@ -8,7 +8,7 @@ study's record (facts, scores, comparisons); the drawing is `report.figures`'.
 """
 
 from scanbook.show.charts import budget, claimed, confusions, counts, curves, gap, roc, stages, versus
-from scanbook.show.headline import conclude, headline
+from scanbook.show.headline import answer, conclude, headline
 from scanbook.show.pictures import (
     augmented,
     label_check,
@@ -21,7 +21,7 @@ from scanbook.show.pictures import (
 from scanbook.show.tables import cost, experiment, files, networks, provenance, results, say, training, verdicts
 
 __all__ = [
-    "augmented", "budget", "claimed", "conclude", "confusions", "cost", "counts", "curves", "experiment", "files", "gap",
-    "headline", "label_check", "mistakes", "networks", "one_image", "provenance", "residual_block", "results", "roc",
+    "answer", "augmented", "budget", "claimed", "conclude", "confusions", "cost", "counts", "curves",
+    "experiment", "files", "gap", "headline", "label_check", "mistakes", "networks", "one_image", "provenance", "residual_block", "results", "roc",
     "samples", "say", "stages", "training", "twins", "verdicts", "versus",
 ]  # fmt: skip

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_curve
 
 from scanbook import record
-from scanbook.metrics.scores import class_probs, confusion
+from scanbook.metrics.scores import confusion, roc_points
 from scanbook.names import one, pretty
 from scanbook.report import figures
 from scanbook.report.plates import Plate, show_table
@@ -99,13 +98,8 @@ def roc(study: Study) -> Plate:
     for arm in arms:
         predictions = study.test_predictions(arm)
         predictions = predictions[predictions["seed"] == predictions["seed"].min()]
-        probs, name = class_probs(predictions, study.classes), pretty(study.experiment.arms[arm].network)
-        for k, label in enumerate(study.classes):
-            if len(study.classes) > 2 or label == positive:
-                false, true, _ = roc_curve(predictions["label"] == label, probs[:, k])
-                curve = label if len(study.classes) == 2 else f"{label} against the rest"
-                points.append(pd.DataFrame({"network": name, "curve": curve, "false_positive_rate": false,
-                                            "true_positive_rate": true}))  # fmt: skip
+        name = pretty(study.experiment.arms[arm].network)
+        points.append(roc_points(predictions, study.classes, positive).assign(network=name))
         row = record.score(study.scores, arm, "auroc")
         if row is not None:
             areas.append({"network": name, "value": row["value"], "low": row["low"], "high": row["high"]})

@@ -64,6 +64,12 @@ def _answer(study: Study) -> str:
     return "".join(parts)
 
 
+def answer(study: Study) -> Prose:
+    """The verdict on ResNet against VGG as a sentence of the page."""
+    text = verdict(study)
+    return Prose(f'<p class="say" data-src="comparisons.csv">{escape(text)}</p>', text)
+
+
 def _cost(study: Study, arm: str) -> str:
     facts = study.facts.set_index("key")["value"]
     millions, seconds = facts[f"{arm}_parameters"] / 1e6, facts[f"{arm}_seconds"]

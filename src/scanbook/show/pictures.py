@@ -104,7 +104,7 @@ def twins(study: Study, cut: float = 0.98, shown: int = 6) -> Plate:
     images = study.data.images(study.experiment.image)
     words = [f"{'test' if i % 2 == 0 else 'train'}, r {likeness[order[i // 2]]:.3f}, {name}"
              for i, name in enumerate(_groups(study, pairs))]  # fmt: skip
-    labels = [f"pair {i // 4 + 1}" if shown > 4 else "pairs" for i in range(len(pairs))]
+    labels = [f"pairs {2 * (i // 4) + 1} and {2 * (i // 4) + 2}" for i in range(len(pairs))]  # four images a row
     picture = figures.samples_by_class(images[pairs], labels, words)
     table, unit = pd.DataFrame(rows), study.experiment.data.unit
     first, second = rows
