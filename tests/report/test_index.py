@@ -3,7 +3,9 @@ import pytest
 from bs4 import BeautifulSoup
 from report import browser as looking
 
+from scanbook.report.cells import THEME
 from scanbook.report.index import write_index
+from scanbook.report.style import FAMILIES
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="
 
@@ -74,6 +76,23 @@ def test_a_failed_card_says_why_and_leads_to_the_failure_page(soup):
     assert soup.select_one("#card-fetal .verdict") is None
 
 
+def test_a_killed_notebook_is_not_shown_as_done_and_leads_beside_its_page(tmp_path):
+    path = write_index([card("heart", state="killed", reason="signal 9")], None, tmp_path / "index.html")
+    state = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select_one(".card.failed .state")
+    assert "Killed. signal 9" in state.text
+    assert state.a["href"] == "heart.failed.html"
+
+
+def test_a_score_that_is_not_known_is_a_dash_without_a_dot(tmp_path):
+    row = {"network": "VGG", "role": "vgg", "auroc": None, "low": None, "high": None}
+    matrix = pd.DataFrame([{"network": "VGG", "set": "heart", "auroc": None, "low": None, "high": None}])
+    path = write_index([card("heart", rows=[row])], matrix, tmp_path / "index.html")
+    page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    assert page.select_one(".scale .num:not(th)").text == "– (– to –)"
+    assert page.select_one(".scale b, .scale i") is None
+    assert page.select_one(".matrix td.none").text == "–"
+
+
 def test_a_card_that_never_ran_says_so_and_leads_nowhere(soup):
     missing = soup.select_one("#card-lung")
     assert "Not run yet" in missing.text
@@ -99,7 +118,7 @@ def test_a_picture_that_would_be_a_request_is_refused(tmp_path):
 
 
 def test_an_unknown_state_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="known: done, failed, missing"):
+    with pytest.raises(ValueError, match="known: done, failed, killed, interrupted, missing"):
         write_index([card("heart", state="ok")], None, tmp_path / "index.html")
 
 
@@ -114,3 +133,8 @@ def test_the_index_is_quiet_accessible_and_never_wider_than_the_window(browser, 
         assert looking.axe(page) == []
         assert looking.sideways(page) <= 0
         assert seen.requests + seen.errors == []
+
+
+def test_resnet_and_vgg_have_the_colours_of_the_figures():
+    sheet = (THEME / "page.css").read_text(encoding="utf-8")
+    assert f"--resnet: {FAMILIES['resnet']}; --vgg: {FAMILIES['vgg']};" in sheet

@@ -22,8 +22,7 @@ _kernel_exit: int | None = None
 
 
 def _tell(event: dict[str, Any]) -> None:
-    sys.__stdout__.write(json.dumps(event) + "\n")
-    sys.__stdout__.flush()
+    print(json.dumps(event), file=sys.__stdout__, flush=True)
 
 
 class OwnKernel(AsyncKernelManager):
@@ -37,7 +36,7 @@ class OwnKernel(AsyncKernelManager):
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         return KernelSpec(argv=argv, display_name="Python 3", language="python", interrupt_mode="signal")
 
-    async def start_kernel(self, **options: Any) -> None:
+    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
         """Start the kernel and tell the watcher its process id: it ends the kernel should we be killed."""
         global _kernel_pid
         folder = os.environ["SCANBOOK_KERNEL_DIR"]
@@ -49,7 +48,7 @@ class OwnKernel(AsyncKernelManager):
         _kernel_pid = getattr(self.provisioner, "pid", None)
         _tell({"event": "kernel", "pid": _kernel_pid})
 
-    async def is_alive(self) -> bool:
+    async def is_alive(self) -> bool:  # type: ignore[override]
         """Whether the kernel runs; its exit code is kept for the report when it does not."""
         global _kernel_exit
         if self.provisioner is not None:

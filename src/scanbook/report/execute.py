@@ -29,6 +29,7 @@ from scanbook.report.progress import VARIABLE, Tail, describe
 __all__ = ["NotebookError", "Outcome", "check_parameters", "run_notebook", "stop_all"]
 
 _running: dict[int, "_Watch"] = {}
+_stops = 0  # how often stop_all was called: a notebook that was just starting then must not slip through
 _lock = threading.Lock()
 
 
@@ -62,12 +63,13 @@ def run_notebook(
     status interrupted. Raises ValueError before anything runs for a parameter that the notebook does not
     know or that is not plain, and FileNotFoundError where there is no notebook.
     """
+    stops = _stops
     check_parameters(notebook, parameters)
     started = time.monotonic()
     tell = on_line or (lambda line: None)
     work = Path(tempfile.mkdtemp(prefix="sb-"))
     try:
-        events, watch, said = _run_child(notebook, work, parameters, cwd, env or {}, timeout, tell)
+        events, watch, said = _run_child(notebook, work, parameters, cwd, env or {}, timeout, tell, stops)
         status, error, executed = judge(
             notebook, work / "out.ipynb", out, events, watch.process.returncode, said, watch.stopped
         )
@@ -80,7 +82,9 @@ def run_notebook(
 
 def stop_all() -> None:
     """End every notebook that `run_notebook` has running in any thread: those calls return "interrupted"."""
+    global _stops
     with _lock:
+        _stops += 1
         watches = list(_running.values())
     for watch in watches:
         watch.stopped = True
@@ -136,6 +140,7 @@ def _run_child(
     env: dict[str, str],
     timeout: int | None,
     tell: Callable[[str], None],
+    stops: int,
 ) -> tuple[list[dict[str, Any]], _Watch, str]:
     job = {"notebook": str(notebook.resolve()), "out": str(work / "out.ipynb"), "parameters": parameters}
     (work / "job.json").write_text(json.dumps(job | {"timeout": timeout}), encoding="utf-8")
@@ -153,6 +158,10 @@ def _run_child(
     watch = _Watch(process)
     with _lock:
         _running[process.pid] = watch
+        late = _stops != stops
+    if late:
+        watch.stopped = True
+        _kill(watch)
     lines: queue.Queue[bytes | None] = queue.Queue()
     pump = threading.Thread(target=_pump, args=(process, lines), daemon=True)
     pump.start()

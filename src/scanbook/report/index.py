@@ -1,5 +1,6 @@
 """The first page of the reports: a card an assignment, and every network on every set in one table."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -7,10 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from scanbook.report.pages import shell, write_whole
+from scanbook.report.pages import failure_path, shell, write_whole
 
 _STEPS = (0.6, 0.7, 0.8, 0.9, 0.95)
-_NOT_YET = "Not run yet."
+_STATES = {
+    "done": "",
+    "failed": "Failed.",
+    "killed": "Killed.",
+    "interrupted": "Interrupted.",
+    "missing": "Not run yet.",
+}
 
 
 def write_index(
@@ -27,8 +34,9 @@ def write_index(
     """Write reports/index.html.
 
     cards    one mapping an assignment, in order: name, title, question, badge, picture (data URI or ""), counts
-             (text), rows ([{network, role, auroc, low, high}], role resnet, vgg or source), verdict, claim, href,
-             state ("done", "failed", "missing"), reason (of a failure); whatever is missing is left out
+             (text), rows ([{network, role, auroc, low, high}], role resnet, vgg or source), verdict, claim, href
+             (of the page; its failure page is taken to lie beside it), state (how `run_notebook` ended it, or
+             "missing"), reason (of a failure); whatever is missing is left out, and so is a score that is None
     matrix   columns network, set, auroc, low, high (and n_groups, where known), one row a trained network and
              set; both orders are those of first appearance
     intro    a paragraph in plain text
@@ -51,12 +59,15 @@ def write_index(
 
 def _card(card: Mapping[str, Any]) -> str:
     state = card.get("state", "done")
-    if state not in ("done", "failed", "missing"):
-        raise ValueError(f"card {card.get('name')!r}: state {state!r}; known: done, failed, missing")
+    if state not in _STATES:
+        raise ValueError(f"card {card.get('name')!r}: state {state!r}; known: {', '.join(_STATES)}")
     picture = str(card.get("picture") or "")
     if picture and not picture.startswith("data:image/"):
         raise ValueError(f"card {card.get('name')!r}: the picture is no data:image/… URI; embed it")
-    title, href = escape(str(card.get("title") or card["name"])), escape(str(card.get("href") or ""))
+    title, href = escape(str(card.get("title") or card["name"])), str(card.get("href") or "")
+    if href and state not in ("done", "missing") and not href.endswith(".failed.html"):
+        href = failure_path(Path(href)).as_posix()
+    href = escape(href)
     head = f'<a href="{href}">{title}</a>' if href and state != "missing" else title
     photo = f'<img class="photo" src="{picture}" alt="" width="640" height="360">' if picture else ""
     tags = [f'<span class="badge">{escape(str(card["badge"]))}</span>'] if card.get("badge") else []
@@ -64,19 +75,20 @@ def _card(card: Mapping[str, Any]) -> str:
     parts = [f"<h2>{head}</h2>"]
     parts += [f'<p class="tags">{" ".join(tags)}</p>'] if tags else []
     parts += [f'<p class="question">{escape(str(card["question"]))}</p>'] if card.get("question") else []
-    if state == "failed":
-        reason = escape(str(card.get("reason") or "The notebook stopped."))
+    if state == "missing":
+        parts.append(f'<p class="state">{escape(str(card.get("reason") or _STATES[state]))}</p>')
+    elif state != "done":
         link = f' <a href="{href}">What happened</a>' if href else ""
-        parts.append(f'<p class="state"><strong>Failed.</strong> {reason}{link}</p>')
-    elif state == "missing":
-        parts.append(f'<p class="state">{escape(str(card.get("reason") or _NOT_YET))}</p>')
+        reason = escape(str(card.get("reason") or "The notebook stopped."))
+        parts.append(f'<p class="state"><strong>{_STATES[state]}</strong> {reason}{link}</p>')
     else:
         parts += [_scale(card["rows"], str(card.get("title") or card["name"]))] if card.get("rows") else []
         parts += [f'<p class="verdict">{escape(str(card["verdict"]))}</p>'] if card.get("verdict") else []
         parts += [f'<p class="claim">{escape(str(card["claim"]))}</p>'] if card.get("claim") else []
     name = escape(str(card["name"]))
     inside = "\n".join(parts)
-    return f'<li class="card {state}" id="card-{name}">{photo}<div class="inside">{inside}</div></li>'
+    look = state if state in ("done", "missing") else "failed"
+    return f'<li class="card {look}" id="card-{name}">{photo}<div class="inside">{inside}</div></li>'
 
 
 def _scale(rows: Sequence[Mapping[str, Any]], title: str) -> str:
@@ -84,7 +96,7 @@ def _scale(rows: Sequence[Mapping[str, Any]], title: str) -> str:
     body = []
     for row in rows:
         role = row.get("role") if row.get("role") in ("resnet", "vgg", "source") else "source"
-        value, low, high = (float(row[key]) for key in ("auroc", "low", "high"))
+        value, low, high = (math.nan if row[key] is None else float(row[key]) for key in ("auroc", "low", "high"))
         drawing = ""
         if value == value:
             drawing = f'<b style="left:{_place(value):.1f}%"></b>'
@@ -116,7 +128,8 @@ def _two(value: float) -> str:
 def _matrix(table: pd.DataFrame) -> str:
     sets = list(dict.fromkeys(table["set"]))
     networks = list(dict.fromkeys(table["network"]))
-    found = {(row.network, row.set): row for row in table.itertuples()}
+    scores = table.astype({"auroc": float, "low": float, "high": float}).drop_duplicates(["network", "set"])
+    found = {(row.network, row.set): row for row in scores.itertuples()}
     head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in sets)
     body = []
     for network in networks:
@@ -135,4 +148,5 @@ def _cell(row: Any) -> str:
     if row is None or row.auroc != row.auroc:
         return '<td class="none">–</td>'
     step = sum(row.auroc >= edge for edge in _STEPS)
-    return f'<td class="s{step}">{row.auroc:.3f}<span>{row.low:.3f} to {row.high:.3f}</span></td>'
+    between = f"<span>{row.low:.3f} to {row.high:.3f}</span>" if row.low == row.low else ""
+    return f'<td class="s{step}">{row.auroc:.3f}{between}</td>'

@@ -68,7 +68,7 @@ def _take_out_what_leaves(soup: BeautifulSoup) -> None:
         if style.has_attr("scoped"):  # pandas sends the same rules with every table; ours replace them
             style.decompose()
         elif style.string:
-            style.string.replace_with(_OUTSIDE_CSS.sub("", style.string))
+            style.string = _OUTSIDE_CSS.sub("", str(style.string))
     for tag in soup.find_all(True):
         for name in [name for name in tag.attrs if name.startswith("on")]:
             del tag[name]
@@ -150,7 +150,7 @@ def _table(soup: BeautifulSoup, table: Tag) -> None:
                 elif not cell.get("scope"):
                     cell["scope"] = "col" if in_head else "row"
             elif not cell.get("class") and text and _NUMBER.fullmatch(text):
-                cell["class"] = ["num"]
+                cell["class"] = "num"
     _align_heads(table)
     if table.find_parent(class_=("table-scroll", "plate-scroll", "scroll")) is None:
         before = table.find_previous(("h1", "h2", "h3", "figcaption", "summary"))
@@ -174,4 +174,4 @@ def _align_heads(table: Tag) -> None:
         return
     for head, cell in zip(above, below, strict=True):
         if "num" in (cell.get("class") or []) and not head.get("class"):
-            head["class"] = ["num"]
+            head["class"] = "num"

@@ -173,4 +173,4 @@ class Board:
         from rich.text import Text
 
         rows = (f"{name:<8}{text}" for name, text in self._rows.items())
-        self._live.update(Text("\n".join(rows), no_wrap=True, overflow="ellipsis"))
+        self._live.update(Text("\n".join(rows), no_wrap=True, overflow="ellipsis"), refresh=True)
