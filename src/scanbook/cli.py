@@ -87,7 +87,12 @@ def _report(args: argparse.Namespace) -> int:
                 f"no notebook {name!r}; there are: {', '.join(known)}{params.nearest(name, known)}"
             )
     results = reports.make_reports(
-        names, args.profile, overrides=_overrides(args), resume=args.resume, jobs=args.jobs, root=root
+        names,
+        args.profile,
+        overrides=dict.fromkeys(names, _overrides(args)),
+        resume=args.resume,
+        jobs=args.jobs,
+        root=root,
     )
     failed = [r for r in results if r.state != "done"]
     print(f"open reports/{'index' if len(results) > 1 else results[0].name}.html"

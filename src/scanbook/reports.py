@@ -42,14 +42,14 @@ def notebooks(root: Path) -> list[str]:
 
 
 def make_reports(
-    names: list[str], profile: str, *, overrides: dict[str, Any] | None = None, resume: bool = False,
+    names: list[str], profile: str, *, overrides: dict[str, dict[str, Any]] | None = None, resume: bool = False,
     jobs: int | None = None, root: Path | None = None,
 ) -> list[Result]:  # fmt: skip
     """Execute and render the named notebooks, then the index.
 
     names      assignments, and "summary", which runs when the others have ended
     profile    sample, quick or full
-    overrides  dotted keys for every assignment named
+    overrides  assignment -> dotted keys
     resume     keep finished runs; otherwise every run is made again
     jobs       notebooks side by side; None: as many as there are cores, two at most, one for full
 
@@ -59,7 +59,9 @@ def make_reports(
     (root / "reports").mkdir(exist_ok=True)
     for name in names:
         if name != SUMMARY:
-            params.load(root / "params" / f"{name}.yaml", profile, overrides)  # refuse all before starting one
+            params.load(
+                root / "params" / f"{name}.yaml", profile, (overrides or {}).get(name)
+            )  # refuse all before starting one
     jobs = jobs or (1 if profile == "full" else min(2, os.cpu_count() or 1))
     first = sorted((n for n in names if n != SUMMARY), key=lambda n: -_last_duration(root, n, profile))
     results: dict[str, Result] = {}
@@ -67,7 +69,9 @@ def make_reports(
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(jobs))
         started = time.monotonic()
         try:
-            futures = {pool.submit(_one, root, n, profile, overrides or {}, resume, board): n for n in first}
+            futures = {
+                pool.submit(_one, root, n, profile, (overrides or {}).get(n, {}), resume, board): n for n in first
+            }
             for future in concurrent.futures.as_completed(futures):
                 results[futures[future]] = future.result()
                 write_index(root, profile)

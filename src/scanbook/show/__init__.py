@@ -21,7 +21,7 @@ from scanbook.show.pictures import (
 from scanbook.show.tables import cost, experiment, files, networks, provenance, results, say, training, verdicts
 
 __all__ = [
-    "answer", "augmented", "budget", "claimed", "conclude", "confusions", "cost", "counts", "curves",
-    "experiment", "files", "gap", "headline", "label_check", "mistakes", "networks", "one_image", "provenance", "residual_block", "results", "roc",
-    "samples", "say", "stages", "training", "twins", "verdicts", "versus",
+    "answer", "augmented", "budget", "claimed", "conclude", "confusions", "cost", "counts", "curves", "experiment",
+    "files", "gap", "headline", "label_check", "mistakes", "networks", "one_image", "provenance", "residual_block",
+    "results", "roc", "samples", "say", "stages", "training", "twins", "verdicts", "versus",
 ]  # fmt: skip
