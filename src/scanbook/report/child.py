@@ -7,6 +7,7 @@ verdict is a claim only: the watcher checks the written notebook before it belie
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -74,6 +75,7 @@ def _end_with_the_watcher() -> None:
     """Standard input is a pipe that only the watcher holds: its end means that the watcher is gone."""
     sys.stdin.buffer.read()
     end_kernel()
+    shutil.rmtree(os.environ["SCANBOOK_KERNEL_DIR"], ignore_errors=True)  # it would have cleared it away
     os._exit(143)
 
 
