@@ -91,7 +91,8 @@ def make_reports(
 
 def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, board: Board) -> Result:
     """Execute one notebook in a kernel of its own and render its page, or its failure page."""
-    from scanbook.report import execute, pages, scrub
+    from scanbook.report import execute, pages, provenance, scrub
+    from scanbook.report.outcome import NotebookError
 
     values = {"profile": profile}
     if name != SUMMARY:
@@ -107,15 +108,20 @@ def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, boa
         clean = scrub.scrubber(
             scrub.known_roots(root, [Path(os.environ["DATA_DIR"])] if "DATA_DIR" in os.environ else [])
         )
-        about = {**_about(root, name, profile), "clean": clean}
-        if outcome.error is None:
-            pages.render(outcome.executed, page, **about)
-        else:
-            page = pages.render_failure(outcome.executed, page, error=outcome.error, **about)
-    reason = "" if outcome.error is None else f"{outcome.error.name}: {outcome.error.message}"
-    _remember(root, name, profile, outcome.status, outcome.seconds, reason)
-    board.say(name, f"{outcome.status} in {duration(outcome.seconds)}  reports/{page.name}  {reason}".rstrip())
-    return Result(name, outcome.status, outcome.seconds, page, reason)
+        origin = provenance.as_html(provenance.collect(root=root), command=f"make report-{name} PROFILE={profile}")
+        about = {**_about(root, name, profile), "clean": clean, "provenance_html": origin}
+        state, error = outcome.status, outcome.error
+        if error is None:
+            try:
+                pages.render(outcome.executed, page, **about)
+            except (ValueError, OSError) as problem:  # a page too large, a full disk: the others go on
+                state, error = "failed", NotebookError(0, 0, "", type(problem).__name__, str(problem))
+        if error is not None:
+            page = pages.render_failure(outcome.executed, page, error=error, **about)
+    reason = "" if error is None else clean(f"{error.name}: {error.message}")
+    _remember(root, name, profile, state, outcome.seconds, reason)
+    board.say(name, f"{state} in {duration(outcome.seconds)}  reports/{page.name}  {reason}".rstrip())
+    return Result(name, state, outcome.seconds, page, reason)
 
 
 def _about(root: Path, name: str, profile: str) -> dict[str, Any]:
@@ -151,7 +157,7 @@ def _last_duration(root: Path, name: str, profile: str) -> float:
 
 def write_index(root: Path, profile: str) -> Path:
     """Write reports/index.html from what the notebooks left: a card an assignment and the matrix of scores."""
-    from scanbook.report import index
+    from scanbook.report import index, provenance
 
     cards, matrix = [], []
     for name in notebooks(root):
@@ -167,5 +173,12 @@ def write_index(root: Path, profile: str) -> Path:
         cards.append(card)
     out = root / "reports" / "index.html"
     summary = "summary.html" if (root / "reports" / "summary.html").exists() else ""
-    index.write_index(cards, pd.DataFrame(matrix) if matrix else None, out, summary=summary)
+    any_phantoms = any(params.load(root / "params" / f"{c['name']}.yaml", profile).phantoms for c in cards)
+    intro = ("Student assignments on medical images, run again from image files to page: ResNet and VGG on the same "
+             "patients, what the augmentation shows them, what was claimed and what is left of it when patients are "
+             "kept apart.")  # fmt: skip
+    index.write_index(cards, pd.DataFrame(matrix) if matrix else None, out, summary=summary, intro=intro,
+                      badge=badge(profile, any_phantoms),
+                      provenance_html=provenance.as_html(provenance.collect(root=root),
+                                                         command=f"make reports PROFILE={profile}"))  # fmt: skip
     return out
