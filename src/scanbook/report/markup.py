@@ -100,7 +100,8 @@ def _fold(soup: BeautifulSoup) -> None:
     """Outputs of a cell tagged `fold`: behind one line, named by the cell or by its first plate."""
     for box in soup.select("[data-fold]"):
         title = str(box.attrs.pop("data-fold"))
-        label = box.select_one("figcaption strong, caption, figcaption")
+        found = (box.select_one(place) for place in ("figcaption strong", "caption", "figcaption"))
+        label = next((tag for tag in found if tag is not None), None)
         summary = soup.new_tag("summary")
         summary.string = title or (label.get_text(" ", strip=True).rstrip(".")[:90] if label else "More")
         details = soup.new_tag("details", attrs={"class": "fold"})

@@ -117,9 +117,9 @@ def card(study: Study) -> dict[str, Any]:
         row = record.score(study.scores, arm, "auroc")
         if row is None or (arm in study.experiment.lesson.values() and arm not in (*MAIN, "source")):
             continue
-        entry = {"network": study.label_of(arm), "role": arm, "auroc": _plain(row["value"]), "low": _plain(row["low"]),
+        entry = {"network": pretty(study.experiment.arms[arm].network), "role": arm, "auroc": _plain(row["value"]), "low": _plain(row["low"]),
                  "high": _plain(row["high"]), "text": short_interval(row)}  # fmt: skip
-        matrix.append({**entry, "network": pretty(study.experiment.arms[arm].network)})
+        matrix.append(entry)
         if arm in MAIN:
             rows.append(entry)
     return {
