@@ -94,6 +94,12 @@ class Dataset:
         """Sixteen hex digits that change when an image, a label or a group does."""
         return manifest.fingerprint(self.manifest)
 
+    @property
+    def fractions(self) -> tuple[float, float, float]:
+        """Share of the groups for train, val and test."""
+        train, val, test = self.experiment.split.fractions
+        return train, val, test
+
     @functools.cached_property
     def folds(self) -> int:
         """1 for a hold-out, k for grouped cross-validation, -1 for leave one group out."""
@@ -102,7 +108,7 @@ class Dataset:
             return wanted
         if self.experiment.split.scheme == "provided":
             return 1
-        return splits.choose_folds(self.used["group"].nunique(), self.experiment.split.fractions)
+        return splits.choose_folds(self.used["group"].nunique(), self.fractions)
 
     @functools.cache  # noqa: B019 a study lives as long as its notebook
     def split(self, scheme: str) -> pd.DataFrame:
@@ -111,7 +117,7 @@ class Dataset:
         folds = 1 if scheme == "provided" else self.folds
         if scheme == "random" and folds == -1:
             folds = 5  # one image at a time would be hundreds of trainings; five folds show the leak as well
-        return splits.make_splits(self.used, scheme, fractions=tuple(spec.fractions), folds=folds, seed=spec.seed)
+        return splits.make_splits(self.used, scheme, fractions=self.fractions, folds=folds, seed=spec.seed)
 
     def parts(self, scheme: str) -> dict[int, str]:
         """Fold -> a hash of which image lies in which part."""

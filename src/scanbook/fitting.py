@@ -57,7 +57,11 @@ def perform(
     network = networks.build(
         **blueprint, weights=arm.weights, weights_dir=weights_dir, class_prior=prior, seed=run.seed
     )
-    image_ids = dataset.used["image_id"].to_numpy()
+    image_ids = list(dataset.used["image_id"])
+
+    weights = None
+    if spec.balance == "class_weights":
+        weights = [float(w) for w in class_weights(labels[rows["train"]], len(classes))]
 
     def batches(part: str, augmented: bool) -> Batches:
         return Batches(
@@ -70,7 +74,7 @@ def perform(
         stages=[stage.model_dump(exclude_none=True) for stage in spec.stages], optimiser=spec.optimiser,
         momentum=spec.momentum, weight_decay=spec.weight_decay, loss=spec.loss, schedule=spec.schedule.model_dump(),
         early_stopping=spec.early_stopping, seed=run.seed, device=machine.device, precision=machine.precision,
-        class_weights=class_weights(labels[rows["train"]], len(classes)) if spec.balance == "class_weights" else None,
+        class_weights=weights,
         folder=folder, on_epoch=on_epoch, positive=dataset.experiment.data.positive, tensorboard=True,
     )  # fmt: skip
     _write_predictions(run, dataset, network, batches, machine, folder)

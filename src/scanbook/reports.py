@@ -94,7 +94,7 @@ def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, boa
     from scanbook.report import execute, pages, provenance, scrub
     from scanbook.report.outcome import NotebookError
 
-    values = {"profile": profile}
+    values: dict[str, Any] = {"profile": profile}
     if name != SUMMARY:
         values |= {"params": f"params/{name}.yaml", "overrides": overrides}
     page = root / "reports" / f"{name}.html"

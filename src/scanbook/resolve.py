@@ -6,13 +6,14 @@ because the order of the layers is a decision one wants to find again, and to re
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from scanbook import params
 from scanbook.params import ParamsError, shown, unknown
 
+T = TypeVar("T", bound=BaseModel)
 SECTIONS = ("data", "split", "image", "augment", "training")
 ARM_SECTIONS = ("image", "augment", "training")
 TOP = (
@@ -141,7 +142,7 @@ def _refuse_unknown(file: Path, where: str, found: dict, known: tuple[str, ...])
             raise ParamsError(f"{shown(file)}: {where}{unknown(str(key).split('.')[0], list(known))}")
 
 
-def _validated(file: Path, model: type, whole: dict, where: str):  # noqa: ANN202 an instance of `model`
+def _validated(file: Path, model: type[T], whole: dict, where: str) -> T:
     try:
         return model(**whole)
     except ValidationError as error:

@@ -24,8 +24,8 @@ from scanbook.fitting import perform
 from scanbook.models import device
 from scanbook.names import pretty, stand_in
 from scanbook.plan import Run, plan_runs
-from scanbook.report.progress import report_progress
 from scanbook.runs import RunFolder
+from scanbook.telling import Teller
 
 
 def open_study(params_path: str, profile: str = "sample", overrides: dict[str, Any] | None = None) -> "Study":
@@ -47,6 +47,7 @@ class Study:
     def __init__(self, experiment: params.Experiment, root: Path, overrides: dict[str, Any]) -> None:
         self.experiment, self.root, self.overrides = experiment, root, overrides
         self.opened_at = time.time()
+        self.handle: Any = None  # the headline's place in the notebook, once it is shown
         threads = experiment.training.threads
         torch.set_num_threads(threads if threads != "auto" else os.cpu_count() or 1)
         self.machine = device.choose(precision=experiment.training.precision)
@@ -92,23 +93,18 @@ class Study:
         """
         fresh = os.environ.get("SCANBOOK_FRESH") == "1" if fresh is None else fresh
         weights_dir = Path(os.environ["WEIGHTS_DIR"]) if "WEIGHTS_DIR" in os.environ else None
-        for number, run in enumerate(self.runs, start=1):
+        teller = Teller(self.runs)
+        for number, run in enumerate(self.runs):
             folder = self.run_folder(run)
-            event = {"assignment": self.experiment.name, "arm": run.arm.name, "network": run.arm.network,
-                     "run": number, "runs": len(self.runs)}  # fmt: skip
             try:
-                with folder.make(fresh=fresh) as work:
-                    if work is None:
-                        report_progress({**event, "event": "found"})
-                        continue
-                    report_progress({**event, "event": "start"})
-                    facts = perform(
-                        run, self.data, work, self.machine, weights_dir=weights_dir,
-                        on_epoch=lambda row, event=event: report_progress({**event, "event": "epoch", **row}),
-                    )  # fmt: skip
-                    folder.write_state(state="done", **facts)
+                with folder.make(fresh=fresh, say=teller.note) as work:
+                    teller.start(number, found=work is None)
+                    if work is not None:
+                        facts = perform(run, self.data, work, self.machine, teller.epoch, weights_dir)
+                        folder.write_state(state="done", **facts)
             except (ValueError, RuntimeError, OSError) as error:
-                report_progress({**event, "event": "failed", "reason": str(error)})
+                teller.note(f"failed: {error}")
+        teller.end()
         self.forget()
         if not any(self.states["state"] == "done"):
             raise RuntimeError("no run could be finished:\n" + "\n".join(self.states["reason"].dropna().unique()))

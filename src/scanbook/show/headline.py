@@ -40,7 +40,7 @@ def conclude(study: Study) -> Prose:
     text = json.dumps(card(study), indent=1)
     (folder / "card.json.new").write_text(text, encoding="utf-8")
     os.replace(folder / "card.json.new", folder / "card.json")
-    if getattr(study, "handle", None) is not None:
+    if study.handle is not None:
         study.handle.update(HTML(_html(study, _answer(study))))
     return say(study, "{n_runs_done} of {n_runs} runs stand behind this page; its numbers are kept in "
                       "facts.csv, scores.csv and comparisons.csv beside them.")  # fmt: skip
@@ -117,8 +117,10 @@ def card(study: Study) -> dict[str, Any]:
         row = record.score(study.scores, arm, "auroc")
         if row is None or (arm in study.experiment.lesson.values() and arm not in (*MAIN, "source")):
             continue
-        entry = {"network": pretty(study.experiment.arms[arm].network), "role": arm, "auroc": _plain(row["value"]), "low": _plain(row["low"]),
-                 "high": _plain(row["high"]), "text": short_interval(row)}  # fmt: skip
+        entry = {
+            "network": pretty(study.experiment.arms[arm].network), "role": arm, "auroc": _plain(row["value"]),
+            "low": _plain(row["low"]), "high": _plain(row["high"]), "text": short_interval(row),
+        }  # fmt: skip
         matrix.append(entry)
         if arm in MAIN:
             rows.append(entry)

@@ -40,7 +40,8 @@ def augmented(study: Study, per_class: int = 1, versions: int = 8) -> Plate:
     images = study.data.images(study.experiment.image)
     ids, labels = study.data.used.loc[rows, "image_id"].to_numpy(), list(study.data.used.loc[rows, "label"])
     originals = torch.from_numpy(images[rows].copy()).permute(0, 3, 1, 2).float() / 255
-    changed, words = [], [[] for _ in rows]
+    changed: list[np.ndarray] = []
+    words: list[list[str]] = [[] for _ in rows]
     for epoch in range(1, versions + 1):
         draws = augment.draw(spec or augment.AugmentSpec(), study.experiment.seeds[0], epoch, ids)
         changed.append(augment.apply(originals, draws).permute(0, 2, 3, 1).numpy())
@@ -149,7 +150,7 @@ def one_image(study: Study, arm: str | None = None) -> Plate:
     row = int(study.data.used.index[study.data.used["image_id"] == name][0])
     probs = np.array([answer["probabilities"][c] for c in study.classes])
     picture = figures.image_and_bars(study.data.images(run.arm.image)[row], probs, study.classes)
-    truth = study.data.used.loc[row, "label"]
+    truth = str(study.data.used.loc[row, "label"])
     caption = (f"{study.label_of(arm)} answers {answer['class']} ({probs.max():.0%}); the label says {truth}. "
                f"Probabilities are the network's own and have not been calibrated.")  # fmt: skip
     table = pd.DataFrame({"class": study.classes, "probability": probs})

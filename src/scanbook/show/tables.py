@@ -67,7 +67,7 @@ def networks(study: Study) -> Plate:
             "parameters": counts["total"], "weights": arm.weights, "split": arm.scheme,
             "image": f"{arm.image.size} px, {arm.image.fit}", "what for": arm.about,
         })  # fmt: skip
-    siblings = [row["arm"] for row in rows if row["stands for"]]
+    siblings = [str(row["arm"]) for row in rows if row["stands for"]]
     caption = f"{len(rows)} arms." + (
         f" A light sibling runs in place of the named network in: {', '.join(siblings)}." if siblings else ""
     )

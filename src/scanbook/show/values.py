@@ -16,7 +16,7 @@ def values(study: Study, template: str) -> dict[str, Value]:
 
     Facts by their key ({n_images}), {folds} in words; scores as arm_metric ({resnet_auroc}), test part, with their interval.
     """
-    found = {key: _fact(row) for key, row in study.facts.set_index("key").iterrows()}
+    found = {str(key): _fact(row) for key, row in study.facts.set_index("key").iterrows()}
     folds = int(found["n_folds"].value)
     found["folds"] = Value("one fold" if folds == 1 else f"{folds} folds", "facts.csv:n_folds")
     wanted = {name for _, name, _, _ in string.Formatter().parse(template) if name}
