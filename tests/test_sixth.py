@@ -9,7 +9,7 @@ import tiny
 import yaml
 from PIL import Image
 
-from scanbook import record, reports
+from scanbook import params, record, reports, resolve
 from scanbook.predict import Predictor
 
 SIZE = 32  # px
@@ -90,3 +90,19 @@ def test_a_yaml_and_a_copied_notebook_make_a_sixth_page_card_and_predictor(root,
     answer = predictor.answer(root / "sets" / "toy" / "spot" / "p01_0.png")
     assert set(answer["probabilities"]) == set(TOY["data"]["classes"])
     assert before == {path: path.read_bytes() for path in (root / "sets").rglob("*.png")}  # images are only read
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_the_parameter_file_that_the_guide_shows_can_be_followed(profile):
+    guide = tiny.REPOSITORY / "docs" / "adding-your-own.md"
+    example = re.search(r"```yaml\n(title: .*?)```", guide.read_text(encoding="utf-8"), flags=re.DOTALL).group(1)
+    experiment = resolve.experiment(guide.with_name("knee.yaml"), yaml.safe_load(example), profile, {})
+    assert set(experiment.arms) >= {"source", "resnet", "vgg", *experiment.lesson.values()}
+    assert not experiment.phantoms
+
+
+def test_the_guide_names_every_key_of_the_parameter_file():
+    guide = (tiny.REPOSITORY / "docs" / "adding-your-own.md").read_text(encoding="utf-8")
+    models = (params.Data, params.Split, params.Image, params.Augment, params.Training, params.Comparison, params.Claim)
+    keys = {*resolve.TOP, *resolve.PROFILE_KEYS, *resolve.ARM_KEYS}.union(*(m.model_fields for m in models))
+    assert [key for key in sorted(keys) if f"`{key}`" not in guide] == []
