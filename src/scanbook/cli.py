@@ -76,9 +76,13 @@ def _overrides(args: argparse.Namespace) -> dict[str, Any]:
 def _report(args: argparse.Namespace) -> int:
     from scanbook import reports
 
-    root = params.find("heart").parent.parent
+    root = params.root()
     known = [*reports.notebooks(root), reports.SUMMARY]
-    names = known if args.all else args.names
+    names = args.names
+    if args.all:
+        names = [name for name in known if name == reports.SUMMARY or reports.has_images(root, name, args.profile)]
+        for name in set(known) - set(names):
+            print(f"{name}: left out, it has no phantoms; run it with PROFILE=quick or full and DATA_DIR")
     if not names:
         raise params.ParamsError(f"name a notebook or give --all; there are: {', '.join(known)}")
     for name in names:

@@ -40,7 +40,7 @@ class Dataset:
                 raise NoData(f"no phantoms for {spec.folder!r}; there are: {', '.join(NAMES)}. "
                              f"Use profile quick or full with DATA_DIR")  # fmt: skip
             return make_phantoms(spec.folder, self.root / "data" / "phantoms")
-        base = Path(data_dir or os.environ.get("DATA_DIR") or self.root / "data")
+        base = Path(data_dir or os.environ.get("DATA_DIR") or self.root / "data").resolve()
         folder = base / spec.folder
         if not folder.is_dir():
             raise NoData(

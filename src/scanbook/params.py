@@ -114,7 +114,7 @@ class Schedule(Strict):
     name: Literal["constant", "step", "exponential", "plateau", "cosine"] = "constant"
     factor: float = Field(default=0.1, gt=0, le=1)
     every: int = Field(default=1, ge=1)
-    patience: int = Field(default=3, ge=0)
+    patience: int = Field(default=3, ge=1)
 
 
 class Stage(Strict):
@@ -123,7 +123,7 @@ class Stage(Strict):
     rate: float = Field(gt=0, le=10)
     optimiser: Optimiser | None = None
     schedule: Schedule | None = None
-    early_stopping: int | None = Field(default=None, ge=0)
+    early_stopping: int | None = Field(default=None, ge=1)
 
 
 class Training(Strict):
@@ -134,7 +134,7 @@ class Training(Strict):
     weight_decay: float = Field(default=0.0, ge=0)
     loss: Literal["cross_entropy", "bce"] = "cross_entropy"
     schedule: Schedule = Schedule()
-    early_stopping: int | None = Field(default=None, ge=0)
+    early_stopping: int | None = Field(default=None, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     head: Literal["pooled", "own"] = "pooled"
     balance: Literal["none", "class_weights"] = "none"
@@ -211,6 +211,17 @@ def find(path: str | os.PathLike) -> Path:
     hint = nearest(wanted.stem, known)
     raise ParamsError(f"no parameter file {os.fspath(path)!r} here or in a folder above; known: "
                       f"{', '.join(known) or 'none'}{hint}")  # fmt: skip
+
+
+def root() -> Path:
+    """The book's folder: the nearest one, from the working folder upwards, that holds params/*.yaml.
+
+    Raises ParamsError when there is none.
+    """
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if any((folder / "params").glob("*.yaml")):
+            return folder
+    raise ParamsError("no folder params/ with parameter files here or above; run this inside the repository")
 
 
 def load(path: str | os.PathLike, profile: str = "sample", overrides: dict[str, Any] | None = None) -> Experiment:

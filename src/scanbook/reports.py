@@ -41,6 +41,14 @@ def notebooks(root: Path) -> list[str]:
     return [n for n in ASSIGNMENTS if n in found] + sorted(found - set(ASSIGNMENTS))
 
 
+def has_images(root: Path, name: str, profile: str) -> bool:
+    """Whether the profile can have images of this assignment: phantoms exist for the five, not for one's own."""
+    from scanbook.phantoms import NAMES
+
+    experiment = params.load(root / "params" / f"{name}.yaml", profile)
+    return not experiment.phantoms or experiment.data.folder in NAMES
+
+
 def make_reports(
     names: list[str], profile: str, *, overrides: dict[str, dict[str, Any]] | None = None, resume: bool = False,
     jobs: int | None = None, root: Path | None = None,
@@ -55,7 +63,7 @@ def make_reports(
 
     Returns one Result a notebook. Raises ParamsError before anything runs when a parameter file cannot be followed.
     """
-    root = root or params.find("heart").parent.parent
+    root = root or params.root()
     (root / "reports").mkdir(exist_ok=True)
     for name in names:
         if name != SUMMARY:
@@ -103,7 +111,7 @@ def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, boa
     with tempfile.TemporaryDirectory(prefix="scanbook-") as folder:
         outcome = execute.run_notebook(
             root / "notebooks" / f"{name}.ipynb", Path(folder) / f"{name}.ipynb", values, cwd=root / "notebooks",
-            env={"SCANBOOK_FRESH": "" if resume else "1"}, on_line=tell,
+            env={"SCANBOOK_FRESH": "" if resume else "1", **_absolute_folders()}, on_line=tell,
         )  # fmt: skip
         clean = scrub.scrubber(
             scrub.known_roots(root, [Path(os.environ["DATA_DIR"])] if "DATA_DIR" in os.environ else [])
@@ -122,6 +130,11 @@ def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, boa
     _remember(root, name, profile, state, outcome.seconds, reason)
     board.say(name, f"{state} in {duration(outcome.seconds)}  reports/{page.name}  {reason}".rstrip())
     return Result(name, state, outcome.seconds, page, reason)
+
+
+def _absolute_folders() -> dict[str, str]:
+    """DATA_DIR and WEIGHTS_DIR as seen from here: the kernel works in notebooks/, where ../data means another place."""
+    return {name: str(Path(os.environ[name]).resolve()) for name in ("DATA_DIR", "WEIGHTS_DIR") if os.environ.get(name)}
 
 
 def _about(root: Path, name: str, profile: str) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def open_summary(profile: str = "sample") -> Book:
 
     Raises ParamsError for an unknown profile.
     """
-    return Book(params.find("heart").parent.parent, profile)
+    return Book(params.root(), profile)
 
 
 def headline(book: Book) -> Prose:
