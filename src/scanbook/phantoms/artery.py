@@ -86,8 +86,8 @@ def _tree(rng: np.random.Generator, sick: bool) -> dict:
     Returns lumens: list of (points, radii) (the main one first), crossing: the same for vessels at another
     depth, healthy: the main radii without the lesion, segment: indices of the narrowed points, truth.
     """
-    heading = rng.uniform(0, 2 * np.pi)
-    radius = rng.uniform(9.0, 13.0)
+    heading = rng.normal(0.5, 0.7)  # angiograms come in a few standard projections
+    radius = rng.uniform(9.5, 13.0)
     half = 0.75 * SIZE
     back = _curve(rng, np.zeros(2), heading + np.pi, half, 0.5)
     main = np.concatenate([back[::-1], _curve(rng, np.zeros(2), heading, half, 0.5)])
@@ -97,8 +97,8 @@ def _tree(rng: np.random.Generator, sick: bool) -> dict:
     ripple = sum(rng.normal() * np.cos(s / w + rng.uniform(0, 6.3)) for w in (5, 9, 17, 31)) * 0.022
     healthy = radius * (1 - rng.uniform(0.0, 0.25) * s / half) * (1 + ripple)
     where = rng.uniform(-0.12, 0.12) * SIZE
-    narrowing = rng.uniform(0.52, 0.75) if sick else 0.0
-    reach = radius * rng.uniform(1.7, 2.5)  # half length of the lesion
+    narrowing = rng.uniform(0.58, 0.8) if sick else 0.0
+    reach = radius * rng.uniform(1.9, 2.7)  # half length of the lesion
     shape = np.exp(-(np.square((s - where) / (0.75 * reach)) ** 1.3))
     shape = shape * (1 + 0.12 * np.sin(s / (0.3 * radius) + rng.uniform(0, 6.3)))
     starved = rng.uniform(0.2, 0.6) * narrowing  # behind a tight lesion less contrast arrives
@@ -152,8 +152,8 @@ def _scene(rng: np.random.Generator) -> dict:
         "catheter": rng.random() < 0.25,
         "photons": rng.uniform(350, 1500),
         "mean": rng.uniform(0.42, 0.66),
-        "gain": rng.uniform(0.5, 0.85),
-        "iodine": rng.uniform(70, 170),  # mg/ml
+        "gain": rng.uniform(0.55, 0.85),
+        "iodine": rng.uniform(90, 180),  # mg/ml
         "truth": {},
     }
 

@@ -99,13 +99,13 @@ def _chest(rng: np.random.Generator, kind: str) -> dict:
                 (
                     rng.uniform(0.15, 0.9),
                     rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 0.7),
-                    rng.uniform(0.24, 0.42),
-                    rng.uniform(0.4, 0.75),
+                    rng.uniform(0.24, 0.41),
+                    rng.uniform(0.38, 0.72),
                     wobbles(rng, 0.18),
                 )
             )
     if kind == "virus":
-        chest["interstitial"] = rng.uniform(0.35, 0.65)
+        chest["interstitial"] = rng.uniform(0.33, 0.62)
     chest["truth"] = {
         "lesions": float(len(chest["lesions"])),
         "consolidation": float(max((one[3] for one in chest["lesions"]), default=0.0)),
