@@ -93,14 +93,21 @@ def comparisons(study: "Study") -> pd.DataFrame:
     for wanted in spec.comparisons:
         if wanted.a not in done or wanted.b not in done:
             continue
+        first, second = (_named(study, arm) for arm in (wanted.a, wanted.b))
+        if first == second:  # the same network trained in two ways
+            first, second = f"{first} ({wanted.a})", f"{second} ({wanted.b})"
         row = verdicts.compare(
             study.test_predictions(wanted.a), study.test_predictions(wanted.b), study.classes, spec.data.positive,
-            wanted.metric, wanted.margin, name_a=pretty(spec.arms[wanted.a].network),
-            name_b=pretty(spec.arms[wanted.b].network), unit=spec.data.unit, assignment=spec.name,
+            wanted.metric, wanted.margin, name_a=first, name_b=second,
+            unit=spec.data.unit, assignment=spec.name,
             question=wanted.question,
         )  # fmt: skip
         rows.append({**row, "arm_a": wanted.a, "arm_b": wanted.b})
     return pd.DataFrame(verdicts.correct(rows), columns=None if rows else COMPARISON_COLUMNS)
+
+
+def _named(study: "Study", arm: str) -> str:
+    return pretty(study.experiment.arms[arm].network)
 
 
 def write(study: "Study") -> Path:

@@ -97,7 +97,7 @@ def _tree(rng: np.random.Generator, sick: bool) -> dict:
     ripple = sum(rng.normal() * np.cos(s / w + rng.uniform(0, 6.3)) for w in (5, 9, 17, 31)) * 0.022
     healthy = radius * (1 - rng.uniform(0.0, 0.25) * s / half) * (1 + ripple)
     where = rng.uniform(-0.12, 0.12) * SIZE
-    narrowing = rng.uniform(0.58, 0.8) if sick else 0.0
+    narrowing = rng.uniform(0.64, 0.84) if sick else 0.0
     reach = radius * rng.uniform(1.9, 2.7)  # half length of the lesion
     shape = np.exp(-(np.square((s - where) / (0.75 * reach)) ** 1.3))
     shape = shape * (1 + 0.12 * np.sin(s / (0.3 * radius) + rng.uniform(0, 6.3)))

@@ -34,7 +34,7 @@ def draw_body(rng: np.random.Generator) -> dict:
         "heart": (rng.uniform(0.27, 0.36), rng.uniform(0.06, 0.16), rng.uniform(0.32, 0.42)),
         "table": rng.uniform(0.04, 0.15),
         "wedge": rng.random() < 0.4,
-        "window": (rng.normal(-500, 75), rng.uniform(1250, 1650)),
+        "window": (rng.normal(-400, 40), rng.uniform(950, 1100)),  # air outside the body is black, as in the real set
         "noise": rng.uniform(10, 30) if rng.random() < 0.85 else rng.uniform(35, 60),
         "tissue": rng.normal(HU["lung"], 25),
         "field": rng.random() < 0.7,
