@@ -139,6 +139,7 @@ def _anchor(text: str, taken: set[str]) -> str:
 def _table(soup: BeautifulSoup, table: Tag) -> None:
     for name in ("border", "cellpadding", "cellspacing"):
         table.attrs.pop(name, None)
+    settled = table.find_parent(class_="plate") is not None  # our own tables align whole columns
     for row in table.find_all("tr"):
         row.attrs.pop("style", None)
         in_head = row.find_parent("thead") is not None
@@ -150,7 +151,7 @@ def _table(soup: BeautifulSoup, table: Tag) -> None:
                     cell.attrs.pop("scope", None)
                 elif not cell.get("scope"):
                     cell["scope"] = "col" if in_head else "row"
-            elif not cell.get("class") and text and _NUMBER.fullmatch(text):
+            elif not settled and not cell.get("class") and text and _NUMBER.fullmatch(text):
                 cell["class"] = "num"
     _align_heads(table)
     if table.find_parent(class_=("table-scroll", "plate-scroll", "scroll")) is None:
