@@ -95,13 +95,13 @@ def _tree(rng: np.random.Generator, sick: bool) -> dict:
     n = len(main)
     s = np.linspace(-half, half, n)
     ripple = sum(rng.normal() * np.cos(s / w + rng.uniform(0, 6.3)) for w in (5, 9, 17, 31)) * 0.022
-    healthy = radius * (1 - rng.uniform(0.0, 0.25) * s / half) * (1 + ripple)
+    healthy = radius * (1 - rng.uniform(0.0, 0.35) * s / half) * (1 + ripple)
     where = rng.uniform(-0.12, 0.12) * SIZE
     narrowing = rng.uniform(0.64, 0.84) if sick else 0.0
     reach = radius * rng.uniform(1.9, 2.7)  # half length of the lesion
     shape = np.exp(-(np.square((s - where) / (0.75 * reach)) ** 1.3))
     shape = shape * (1 + 0.12 * np.sin(s / (0.3 * radius) + rng.uniform(0, 6.3)))
-    starved = rng.uniform(0.2, 0.6) * narrowing  # behind a tight lesion less contrast arrives
+    starved = rng.uniform(0.1, 0.45) * narrowing  # behind a tight lesion less contrast arrives
     beyond = starved / (1 + np.exp(-(s - where) / radius))
     radii = healthy * (1 - narrowing * shape) * (1 - beyond)
     normal = np.gradient(main, axis=0)[:, ::-1] * np.array([1, -1])
@@ -152,7 +152,7 @@ def _scene(rng: np.random.Generator) -> dict:
         "catheter": rng.random() < 0.25,
         "photons": rng.uniform(350, 1500),
         "mean": rng.uniform(0.42, 0.66),
-        "gain": rng.uniform(0.55, 0.85),
+        "gain": rng.uniform(0.5, 0.9),
         "iodine": rng.uniform(90, 180),  # mg/ml
         "truth": {},
     }
