@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 from scanbook.phantoms import artery
 
@@ -104,3 +105,14 @@ def test_a_patient_does_not_depend_on_how_many_others_there_are():
 def test_more_patients_than_the_names_can_hold_are_refused():
     with pytest.raises(ValueError, match="three digits"):
         artery.patient_frames(0, 1000, seed=0)
+
+
+def test_mean_grey_and_size_do_not_tell_the_class():
+    """150 fresh patients, one image each. A rule that looks at no anatomy must stay near chance."""
+    fresh = [artery.patient_frames(index, 150, seed=1001)[0] for index in range(150)]
+    sick = np.array([frame.label == "positive" for frame in fresh])
+    for rule in ([f.image.mean() for f in fresh], [f.image.shape[0] for f in fresh], [f.image.shape[1] for f in fresh]):
+        ranks = rankdata(rule)
+        n_sick = sick.sum()
+        found = (ranks[sick].sum() - n_sick * (n_sick + 1) / 2) / (n_sick * (len(fresh) - n_sick))
+        assert max(found, 1 - found) < 0.65

@@ -3,6 +3,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 from scanbook.phantoms import radiograph, xray
 
@@ -118,3 +119,14 @@ def test_quantum_noise_falls_with_the_root_of_the_dose():
         spread[photons] = counts.std() / counts.mean()
     assert spread[400] == pytest.approx(1 / 20, rel=0.03)
     assert spread[1600] == pytest.approx(1 / 40, rel=0.03)
+
+
+def test_mean_grey_and_size_do_not_tell_the_class():
+    """150 fresh patients, one image each. A rule that looks at no anatomy must stay near chance."""
+    fresh = [xray.patient_frames(index, 150, seed=1001)[0] for index in range(150)]
+    sick = np.array([frame.label == "PNEUMONIA" for frame in fresh])
+    for rule in ([f.image.mean() for f in fresh], [f.image.shape[0] for f in fresh], [f.image.shape[1] for f in fresh]):
+        ranks = rankdata(rule)
+        n_sick = sick.sum()
+        found = (ranks[sick].sum() - n_sick * (n_sick + 1) / 2) / (n_sick * (len(fresh) - n_sick))
+        assert max(found, 1 - found) < 0.65

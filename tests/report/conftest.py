@@ -4,7 +4,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from report import browser as looking
 from report import demo
 
 from scanbook.report import pages
@@ -12,12 +11,6 @@ from scanbook.report.execute import run_notebook
 from scanbook.report.provenance import as_html, collect, known_roots, scrubber
 
 TOKEN = "tok-5f2c9a81"
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with looking.launched() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")
