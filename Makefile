@@ -51,7 +51,7 @@ lint: $(READY)  ## ruff (lint, format) and types on public functions
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
 lab: $(READY)  ## JupyterLab in notebooks/
-	@$(PY) -m jupyterlab --notebook-dir=notebooks --ServerApp.root_dir=.
+	@$(PY) -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
 tensorboard: $(READY)  ## training curves of all runs, on loopback
 	@$(PY) -m tensorboard.main --logdir runs --host 127.0.0.1

@@ -238,3 +238,28 @@ def test_the_scores_of_the_page_are_those_of_the_file(book):
     scores = pd.read_csv(record.folder_of(book.root, "lung", "sample") / "scores.csv")
     row = record.score(scores, "resnet", "auroc")
     assert f"{row['value']:.3f}" in page(book, "lung").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", tiny.FIVE)
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_quick_and_full_read_a_folder_of_images_and_plan_every_run(book, name, profile, monkeypatch):
+    """The phantoms lie in the layouts of the real sets, so their folder serves as DATA_DIR."""
+    monkeypatch.chdir(book.root)
+    monkeypatch.setenv("DATA_DIR", str(book.root / "data" / "phantoms"))
+    study = open_study(name, profile)
+    wanted = {arm.name: len(study.data.parts(arm.scheme)) * len(arm.seeds) for arm in study.experiment.arms.values()}
+    assert pd.Series([run.arm.name for run in study.runs]).value_counts().to_dict() == wanted
+    assert len({run.name for run in study.runs}) == len(study.runs)
+    assert set(study.states["state"]) == {"missing"}
+
+
+def test_weights_that_cannot_be_had_stop_the_run_with_the_ways_out(book, monkeypatch, tmp_path):
+    monkeypatch.chdir(book.root)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # a network that refuses
+    overrides = {**book.overrides["heart"], "arms.resnet.weights": "imagenet", "arms.resnet.seeds": [7]}
+    study = open_study("heart", "sample", overrides)
+    states = study.train().set_index("arm")
+    assert states.loc["resnet", "state"] == "failed"
+    assert "WEIGHTS_DIR" in states.loc["resnet", "reason"]
+    assert states.loc["vgg", "state"] == "done"

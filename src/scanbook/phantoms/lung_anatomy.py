@@ -8,6 +8,8 @@ A lesion is drawn larger than life: a nodule of 10 mm would be two pixels wide w
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .radiograph import cloud
@@ -23,7 +25,7 @@ def draw_body(rng: np.random.Generator) -> dict:
     """Anatomy and device of one patient. Lengths in half widths of the body; x to the picture's right."""
     level = rng.random()  # 0 at the aortic arch, 1 at the heart
     depth = rng.uniform(0.62, 0.78)
-    body = {
+    body: dict[str, Any] = {
         "level": level,
         "depth": depth,
         "fat": rng.uniform(0.03, 0.12),
@@ -41,7 +43,7 @@ def draw_body(rng: np.random.Generator) -> dict:
         "lungs": [],
     }
     for side in (-1, 1):
-        lung = {
+        lung: dict[str, Any] = {
             "side": side,
             "cx": side * rng.uniform(0.41, 0.45),
             "cy": rng.normal(0.01, 0.03),
@@ -134,7 +136,8 @@ def oval(v: Array, u: Array, cy: float, cx: float, ry: float, rx: float) -> Arra
 
 def draw_fixed(rng: np.random.Generator, body: dict) -> dict:
     """What neighbouring slices share: coordinates, body wall, ribs, spine, the lungs' outer border."""
-    v, u = turned(*GRID, *body["centre"], body["turn"])
+    (y, x), (cy, cx) = GRID, body["centre"]
+    v, u = turned(y, x, cy, cx, body["turn"])
     v, u = (v / body["scale"]).astype(np.float32), (u / body["scale"]).astype(np.float32)
     edge, depth, level = 0.9 / body["scale"], body["depth"], body["level"]
     outline = ellipse_distance(v, u, 0, 0, depth, 1.0, 0, body["wobble"]).astype(np.float32)

@@ -15,6 +15,8 @@ Not modelled: lateral views, tubes and wires, scoliosis, effusion, the energy sp
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .frame import Frame
@@ -75,7 +77,7 @@ def patient_frames(index: int, n_patients: int, seed: int) -> list[Frame]:
 
 def _chest(rng: np.random.Generator, kind: str) -> dict:
     """Anatomy of one child. Across, 1 is the inner chest wall; down, 0 the lungs' top and 1 the right dome."""
-    chest = {
+    chest: dict[str, Any] = {
         "kind": kind,
         "heart": (rng.uniform(0.01, 0.06), rng.uniform(0.24, 0.42), rng.uniform(0.04, 0.15)),
         "thymus": rng.uniform(0.02, 0.12),

@@ -115,6 +115,9 @@ def training(study: Study) -> Plate:
     caption = f"{len(runs) - len(failed)} of {len(runs)} runs finished on {study.machine}." + (
         f" Not finished: {words}." if words else ""
     )
+    if "weights" in runs:  # which keys of a weight file matched, once for each arm
+        arms_of = runs.dropna(subset=["weights"]).groupby("weights", sort=False)["arm"].unique()
+        caption += " " + "; ".join(f"{', '.join(arms)}: {text}" for text, arms in arms_of.items()) + "."
     return show_table(table, caption, title="Training", key="training", src="facts.csv")
 
 
