@@ -18,7 +18,7 @@ help:  ## this list
 	@echo
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  PROFILE=sample|quick|full   DATA_DIR=folder of the real sets   RESUME=1 keeps what is done   JOBS=2"
+	@echo "  PROFILE=sample|quick|full   DATA_DIR=folder of the real sets   RESUME=1 keeps what is done   JOBS=3"
 
 env: $(READY)  ## build .venv from requirements.lock
 

@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("names", nargs="*", metavar="NAME", help="heart, artery, xray, fetal, lung, summary …")
     report.add_argument("--all", action="store_true", help="all of them, then summary and index")
     report.add_argument("--resume", action="store_true", help="keep finished runs, make only what is missing")
-    report.add_argument("--jobs", type=int, help="notebooks side by side (default: two where there are two cores)")
+    report.add_argument("--jobs", type=int, help="notebooks side by side (default: three on two cores)")
     _common(report, _report)
 
     train = commands.add_parser("train", help="make the runs of one assignment without a notebook")

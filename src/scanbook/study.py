@@ -102,6 +102,7 @@ class Study:
                     if work is not None:
                         facts = perform(run, self.data, work, self.machine, teller.epoch, weights_dir)
                         folder.write_state(state="done", **facts)
+                        device.give_back_memory()
             except (ValueError, RuntimeError, OSError) as error:
                 teller.note(f"failed: {error}")
         teller.end()
