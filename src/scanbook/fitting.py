@@ -20,6 +20,8 @@ from scanbook.models import networks, prediction, training
 from scanbook.models.device import Chosen
 from scanbook.plan import Run
 
+EVALUATION_BATCH = 32  # in float32 the widest layers of a larger one, not training, would set the peak of memory
+
 
 def perform(
     run: Run,
@@ -64,9 +66,10 @@ def perform(
         weights = [float(w) for w in class_weights(labels[rows["train"]], len(classes))]
 
     def batches(part: str, augmented: bool) -> Batches:
+        size = spec.batch if augmented else EVALUATION_BATCH
         return Batches(
-            images, labels, rows[part], image_ids=image_ids, batch=spec.batch if augmented else 64, seed=run.seed,
-            augment=augment_spec(arm.augment) if augmented else None, shuffle=augmented, device=str(machine.device),
+            images, labels, rows[part], image_ids=image_ids, batch=size, seed=run.seed, shuffle=augmented,
+            augment=augment_spec(arm.augment) if augmented else None, device=str(machine.device),
         )  # fmt: skip
 
     result = training.fit(
