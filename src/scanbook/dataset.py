@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scanbook import params
+from scanbook.experiment import Augment, Experiment, Image
 from scanbook.loaders import augment, cache, manifest, splits
 
 
@@ -27,7 +27,7 @@ class Dataset:
     data_dir    folder of real sets; DATA_DIR when None
     """
 
-    def __init__(self, experiment: params.Experiment, root: Path, data_dir: Path | None = None) -> None:
+    def __init__(self, experiment: Experiment, root: Path, data_dir: Path | None = None) -> None:
         self.experiment, self.root = experiment, root
         self.folder = self._folder(data_dir)
 
@@ -133,7 +133,7 @@ class Dataset:
         names = table.loc[(table["fold"] == fold) & (table["split"] == part), "image_id"]
         return np.flatnonzero(self.used["image_id"].isin(names)).astype(np.int64)
 
-    def images(self, image: params.Image) -> np.ndarray:
+    def images(self, image: Image) -> np.ndarray:
         """uint8 (N, S, S, C) of the used images, memory-mapped; made once for each preparation."""
         return cache.cached_images(
             self.manifest, self.folder, self.root / "cache", size=image.size, fit=image.fit, colour=image.colour,
@@ -141,7 +141,7 @@ class Dataset:
         )  # fmt: skip
 
 
-def augment_spec(spec: params.Augment) -> augment.AugmentSpec | None:
+def augment_spec(spec: Augment) -> augment.AugmentSpec | None:
     """The loaders' own plain strengths, or None where nothing is augmented."""
     plain = augment.AugmentSpec(**spec.model_dump())
     return None if plain == augment.AugmentSpec() else plain

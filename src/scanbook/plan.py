@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scanbook.params import Arm, Experiment
+from scanbook.experiment import Arm, Experiment
 
 # Rooms whose source decides what a run computes; report and metrics come after predictions.csv and may change freely.
 DECIDING = (

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from scanbook import experiment as shapes
 from scanbook import params
 from scanbook.params import ParamsError, shown, unknown
 
@@ -33,7 +34,7 @@ ARM_KEYS = ("network", "weights", "scheme", "seeds", "about", "profiles")
 OVERRIDE_KEYS = ("seeds", "weights", "cap_per_class")
 
 
-def experiment(file: Path, raw: dict, profile: str, overrides: dict[str, Any]) -> params.Experiment:
+def experiment(file: Path, raw: dict, profile: str, overrides: dict[str, Any]) -> shapes.Experiment:
     """Lay profile, overrides and arms over the file.
 
     file       where `raw` was read from, for the errors
@@ -78,9 +79,9 @@ def experiment(file: Path, raw: dict, profile: str, overrides: dict[str, Any]) -
         "overrides: ",
     )
 
-    data = _validated(file, params.Data, base["data"], "data.")
-    split = _validated(file, params.Split, base["split"], "split.")
-    _validated(file, params.Settings, {key: base[key] for key in ARM_SECTIONS}, "")  # errors before the arms' copies
+    data = _validated(file, shapes.Data, base["data"], "data.")
+    split = _validated(file, shapes.Split, base["split"], "split.")
+    _validated(file, shapes.Settings, {key: base[key] for key in ARM_SECTIONS}, "")  # errors before the arms' copies
     arms = {
         name: _arm(file, name, arm, base, plain, chosen.get("siblings", {}), split.scheme)
         for name, arm in arms_raw.items()
@@ -100,10 +101,10 @@ def experiment(file: Path, raw: dict, profile: str, overrides: dict[str, Any]) -
         "seeds": plain["seeds"], "arms": arms, "comparisons": comparisons, "lesson": raw.get("lesson", {}),
         **{key: base[key] for key in ARM_SECTIONS},
     }  # fmt: skip
-    return _validated(file, params.Experiment, whole, "")
+    return _validated(file, shapes.Experiment, whole, "")
 
 
-def _arm(file: Path, name: str, arm: dict, base: dict, plain: dict, siblings: dict, scheme: str) -> params.Arm:
+def _arm(file: Path, name: str, arm: dict, base: dict, plain: dict, siblings: dict, scheme: str) -> shapes.Arm:
     where = f"arms.{name}."
     _refuse_unknown(file, where, arm, (*ARM_KEYS, *ARM_SECTIONS))
     if "network" not in arm:
@@ -116,7 +117,7 @@ def _arm(file: Path, name: str, arm: dict, base: dict, plain: dict, siblings: di
         "weights": arm.get("weights", plain["weights"]), "scheme": arm.get("scheme", scheme),
         "seeds": arm.get("seeds", plain["seeds"]), "about": arm.get("about", ""), **own,
     }  # fmt: skip
-    return _validated(file, params.Arm, whole, where)
+    return _validated(file, shapes.Arm, whole, where)
 
 
 def _lay(file: Path, sections: dict, layer: dict, skip: tuple[str, ...], where: str) -> None:

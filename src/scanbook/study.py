@@ -20,6 +20,7 @@ import torch
 
 from scanbook import params, record
 from scanbook.dataset import Dataset
+from scanbook.experiment import Experiment
 from scanbook.fitting import perform
 from scanbook.models import device
 from scanbook.names import pretty, stand_in
@@ -44,7 +45,7 @@ class Study:
     scores       every score with its interval; comparisons, every verdict; facts, every count and duration
     """
 
-    def __init__(self, experiment: params.Experiment, root: Path, overrides: dict[str, Any]) -> None:
+    def __init__(self, experiment: Experiment, root: Path, overrides: dict[str, Any]) -> None:
         self.experiment, self.root, self.overrides = experiment, root, overrides
         self.opened_at = time.time()
         self.handle: Any = None  # the headline's place in the notebook, once it is shown

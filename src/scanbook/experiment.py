@@ -1,0 +1,183 @@
+"""The shapes of an experiment: every key of a parameter file, its type, its bounds and its default.
+
+A class here is a section of the YAML. What a section cannot mean is refused where it is written; how a file is found
+and its errors are put into words is `params`' work, how profile and overrides are laid over it is `resolve`'s.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Strict(BaseModel):
+    """Unknown keys and silent conversions are errors: a misspelt key that is ignored looks like a result."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Check(Strict):
+    """A second opinion on the label, read from the file's name; never a feature."""
+
+    pattern: str
+    meaning: dict[str, str]
+
+
+class Data(Strict):
+    folder: str
+    layout: Literal["class_folders", "split_folders", "label_table"]
+    classes: list[str] | dict[str, str]  # the source's spelling, or {source's spelling: ours}
+    positive: str | None = None
+    group: str = ""
+    unit: Literal["patients", "blocks", "images"] = "patients"
+    block: int | None = Field(default=None, ge=2)
+    images: str = "."
+    table: str | None = None
+    name_column: str | None = None
+    label_column: str | None = None
+    check: Check | None = None
+
+    @property
+    def class_map(self) -> dict[str, str]:
+        """The source's spelling of each class -> ours, in the order of the logits."""
+        return dict(self.classes) if isinstance(self.classes, dict) else {c: c for c in self.classes}
+
+    @property
+    def class_names(self) -> list[str]:
+        return list(self.class_map.values())
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Data":
+        if len(set(self.class_names)) < 2:
+            raise ValueError("classes: at least two different classes are needed")
+        if self.positive is not None and self.positive not in self.class_names:
+            raise ValueError(f"positive: {self.positive!r} is none of the classes {self.class_names}")
+        if len(self.class_names) == 2 and self.positive is None:
+            raise ValueError("positive: with two classes, say which one sensitivity is the rate for")
+        if self.layout == "label_table" and not (self.table and self.name_column and self.label_column):
+            raise ValueError("layout label_table needs table, name_column and label_column")
+        return self
+
+
+class Split(Strict):
+    scheme: Literal["grouped", "provided", "random", "block"] = "grouped"
+    fractions: list[float] = [0.70, 0.15, 0.15]
+    folds: int | Literal["auto"] = "auto"
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Split":
+        if len(self.fractions) != 3 or min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 1e-6:
+            raise ValueError(f"fractions: three positive shares that sum to 1, not {self.fractions}")
+        if self.folds != "auto" and (self.folds == 0 or self.folds < -1):
+            raise ValueError("folds: auto, 1 (hold-out), 2 or more, or -1 (leave one group out)")
+        return self
+
+
+class Image(Strict):
+    size: int = Field(default=224, ge=16, le=2048)
+    fit: Literal["pad", "squeeze", "crop"] = "pad"
+    colour: Literal["grey", "rgb"] = "grey"
+    equalise: Literal["none", "histogram", "clahe"] = "none"
+    normalise: Literal["imagenet", "training"] = "imagenet"
+
+
+class Augment(Strict):
+    """Strengths; every default is neutral. See `loaders.augment`."""
+
+    flip_horizontal: float = Field(default=0.0, ge=0, le=1)
+    flip_vertical: float = Field(default=0.0, ge=0, le=1)
+    rotate_deg: float = Field(default=0.0, ge=0, le=180)
+    zoom: float = Field(default=0.0, ge=0, lt=1)
+    shift: float = Field(default=0.0, ge=0, lt=1)
+    crop: float = Field(default=0.0, ge=0, lt=1)
+    brightness: float = Field(default=0.0, ge=0, le=1)
+    contrast: float = Field(default=0.0, ge=0, lt=1)
+    grey: float = Field(default=0.0, ge=0, le=1)
+    gain_stops: float = Field(default=0.0, ge=0, le=4)
+
+
+Optimiser = Literal["adam", "adamw", "sgd", "rmsprop"]
+
+
+class Schedule(Strict):
+    name: Literal["constant", "step", "exponential", "plateau", "cosine"] = "constant"
+    factor: float = Field(default=0.1, gt=0, le=1)
+    every: int = Field(default=1, ge=1)
+    patience: int = Field(default=3, ge=1)
+
+
+class Stage(Strict):
+    train: str = Field(default="all", pattern=r"^(head|all|from:.+)$")
+    epochs: int = Field(ge=1, le=1000)
+    rate: float = Field(gt=0, le=10)
+    optimiser: Optimiser | None = None
+    schedule: Schedule | None = None
+    early_stopping: int | None = Field(default=None, ge=1)
+
+
+class Training(Strict):
+    stages: list[Stage] = Field(min_length=1)
+    batch: int = Field(default=32, ge=1, le=4096)
+    optimiser: Optimiser = "adam"
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    loss: Literal["cross_entropy", "bce"] = "cross_entropy"
+    schedule: Schedule = Schedule()
+    early_stopping: int | None = Field(default=None, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    head: Literal["pooled", "own"] = "pooled"
+    balance: Literal["none", "class_weights"] = "none"
+    initial_bias: bool = False
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: int | Literal["auto"] = "auto"
+
+
+class Settings(Strict):
+    """What one arm trains with: the part of the experiment that an arm can change."""
+
+    image: Image
+    augment: Augment
+    training: Training
+
+
+class Arm(Settings):
+    name: str
+    network: str
+    stands_for: str | None = None  # the source's network, where a light sibling runs in its place
+    weights: str = "none"
+    scheme: Literal["grouped", "provided", "random", "block"]
+    seeds: list[int]
+    about: str = ""
+
+
+class Comparison(Strict):
+    question: str
+    a: str
+    b: str
+    metric: str = "auroc"
+    margin: float = Field(default=0.02, ge=0)
+
+
+class Claim(Strict):
+    words: str
+    metric: str | None = None
+    value: float | None = None
+    kind: Literal["claimed", "recorded", "published"] = "claimed"
+
+
+class Experiment(Settings):
+    """Everything that determines an assignment under one profile, nothing left to resolve."""
+
+    name: str
+    profile: str
+    title: str
+    question: str
+    phantoms: bool
+    cap_per_class: int | None
+    claims: list[Claim]
+    data: Data
+    split: Split
+    seeds: list[int]
+    arms: dict[str, Arm]
+    comparisons: list[Comparison]
+    lesson: dict[str, str]  # arms of the section "claimed / as the source split / honest"
