@@ -98,7 +98,7 @@ def test_a_cell_that_takes_too_long_is_stopped_and_says_so(ended):
     outcome = ended[1]["slow"]
     assert outcome.status == "failed"
     assert "longer than 3 s" in outcome.error.message
-    assert outcome.seconds < 40
+    assert outcome.seconds < 180
 
 
 def test_what_ran_before_the_end_is_kept(ended):
@@ -161,8 +161,8 @@ def stopped(tmp_path_factory):
     kernels = {name: int(wait_for(folder / name)) for name in ("thread", "interrupted", "killed")}
     interrupted.send_signal(signal.SIGINT)
     killed.kill()
-    said = interrupted.communicate(timeout=40)[0].strip()
-    killed.communicate(timeout=40)
+    said = interrupted.communicate(timeout=180)[0].strip()
+    killed.communicate(timeout=180)
     return outcome, said, kernels
 
 
@@ -181,7 +181,7 @@ def test_a_watcher_that_is_killed_takes_its_kernel_along(stopped):
     assert gone(stopped[2]["killed"])
 
 
-def wait_for(path, seconds=40):
+def wait_for(path, seconds=180):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if path.exists() and path.read_text():

@@ -39,7 +39,7 @@ def with_interval(row: pd.Series) -> str:
     if pd.isna(row["value"]):
         return f"not defined ({row['method']})"
     if pd.isna(row["low"]):
-        return f"{row['value']:.3f} (no interval: {row['method']})"
+        return f"{row['value']:.3f} ({row['method']})"
     return f"{row['value']:.3f} (95 % interval {row['low']:.3f} to {row['high']:.3f})"
 
 
