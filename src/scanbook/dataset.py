@@ -137,7 +137,7 @@ class Dataset:
         """uint8 (N, S, S, C) of the used images, memory-mapped; made once for each preparation."""
         return cache.cached_images(
             self.manifest, self.folder, self.root / "cache", size=image.size, fit=image.fit, colour=image.colour,
-            equalise=image.equalise,
+            equalise=image.equalise, resize=image.resize,
         )  # fmt: skip
 
 

@@ -78,7 +78,15 @@ class Image(Strict):
     fit: Literal["pad", "squeeze", "crop"] = "pad"
     colour: Literal["grey", "rgb"] = "grey"
     equalise: Literal["none", "histogram", "clahe"] = "none"
-    normalise: Literal["imagenet", "training"] = "imagenet"
+    normalise: Literal["imagenet", "training", "none"] = "imagenet"
+    resize: int | None = Field(default=None, ge=16, le=4096)  # with fit crop: the shorter side, before the crop
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Image":
+        if self.resize is not None and (self.fit != "crop" or self.resize < self.size):
+            raise ValueError(f"resize: {self.resize} px goes with fit crop and is at least the size, {self.size} px; "
+                             f"here fit is {self.fit} (resize: null takes it away)")  # fmt: skip
+        return self
 
 
 class Augment(Strict):
@@ -94,6 +102,8 @@ class Augment(Strict):
     contrast: float = Field(default=0.0, ge=0, lt=1)
     grey: float = Field(default=0.0, ge=0, le=1)
     gain_stops: float = Field(default=0.0, ge=0, le=4)
+    rotate_twice: bool = False
+    shift_y: float | None = Field(default=None, ge=0, lt=1)  # where it differs from `shift`
 
 
 Optimiser = Literal["adam", "adamw", "sgd", "rmsprop"]
@@ -115,6 +125,20 @@ class Stage(Strict):
     early_stopping: int | None = Field(default=None, ge=1)
 
 
+class Resample(Strict):
+    """More images of the rare classes, in the training part only. See `loaders.balance`."""
+
+    by: Literal["none", "copies", "smote"] = "none"
+    sets: list[Augment] = []  # copies: the augmentations of the second, third … showing
+    neighbours: int = Field(default=5, ge=1)  # smote
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Resample":
+        if (self.by == "copies") != bool(self.sets):
+            raise ValueError("by copies needs sets, one augmentation or more, and nothing else takes them")
+        return self
+
+
 class Training(Strict):
     stages: list[Stage] = Field(min_length=1)
     batch: int = Field(default=32, ge=1, le=4096)
@@ -128,8 +152,12 @@ class Training(Strict):
     head: Literal["pooled", "own"] = "pooled"
     balance: Literal["none", "class_weights"] = "none"
     initial_bias: bool = False
+    resample: Resample = Resample()
+    max_images: int | None = Field(default=None, ge=2)  # of the training part, whole groups
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: int | Literal["auto"] = "auto"
+    micro_batches: int = Field(default=1, ge=1)  # parts that a batch is passed in, for less memory
+    checkpoint_s: float = Field(default=60.0, ge=0)  # between two checkpoints; changes no result
 
 
 class Settings(Strict):
@@ -148,6 +176,26 @@ class Arm(Settings):
     scheme: Literal["grouped", "provided", "random", "block"]
     seeds: list[int]
     about: str = ""
+
+
+class Tuning(Strict):
+    """One small grid for every arm named, searched on the validation part only. See `tuning`."""
+
+    arms: list[str] = Field(min_length=1)
+    rates: list[float] = []  # of the last stage
+    batches: list[int] = []
+    epochs: list[int] = []  # of the last stage
+    budget_epochs: int | None = Field(default=None, ge=1)  # a point's last stage, where epochs are no axis
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Tuning":
+        if not (self.rates or self.batches or self.epochs):
+            raise ValueError("nothing to search: give rates, batches or epochs")
+        if min([*self.rates, *self.batches, *self.epochs]) <= 0:
+            raise ValueError("rates, batches and epochs lie above 0")
+        if self.epochs and self.budget_epochs:
+            raise ValueError("budget_epochs and epochs contradict each other: give one of them")
+        return self
 
 
 class Comparison(Strict):
@@ -180,4 +228,5 @@ class Experiment(Settings):
     seeds: list[int]
     arms: dict[str, Arm]
     comparisons: list[Comparison]
+    tuning: Tuning | None
     lesson: dict[str, str]  # arms of the section "claimed / as the source split / honest"

@@ -29,7 +29,7 @@ class Predictor:
         self.network, self.classes = prediction.load_network(folder / "best.safetensors")
         determined_by = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
         image = determined_by["arm"]["image"]
-        self.preparation = {key: image[key] for key in ("size", "fit", "colour", "equalise")}
+        self.preparation = {key: image[key] for key in ("size", "fit", "colour", "equalise", "resize")}
         self.description = description
 
     @classmethod

@@ -170,6 +170,29 @@ def test_draws_fill_their_ranges_evenly_and_know_nothing_of_each_other():
     assert np.abs(np.corrcoef(list(draws.values())) - np.eye(len(draws))).max() < 0.035
 
 
+def test_a_second_turn_is_drawn_by_itself_and_added():
+    many = [str(i) for i in range(20_000)]
+    once = draw(AugmentSpec(rotate_deg=15), 0, 0, many)["turn_deg"]
+    twice = draw(AugmentSpec(rotate_deg=15, rotate_twice=True), 0, 0, many)["turn_deg"]
+    assert np.abs(twice).max() <= 30
+    second = twice - once
+    assert np.abs(second).max() <= 15 + 1e-5
+    assert abs(np.corrcoef(once, second)[0, 1]) < 0.03
+    assert twice.std() == pytest.approx(15 * np.sqrt(2 / 3), rel=0.02)  # the sum of two uniform draws, not one of 30
+    assert (np.abs(twice) < 15).mean() == pytest.approx(0.75, abs=0.015)  # a triangle's middle half
+
+
+def test_a_shift_may_differ_between_x_and_y():
+    many = [str(i) for i in range(2_000)]
+    draws = draw(AugmentSpec(shift=0.1, shift_y=0.02), 0, 0, many)
+    assert 0.095 < np.abs(draws["shift_x"]).max() <= 0.1
+    assert 0.019 < np.abs(draws["shift_y"]).max() <= 0.02 + 1e-6
+    assert not draw(AugmentSpec(shift=0.1, shift_y=0.0), 0, 0, many)["shift_y"].any()
+    both = draw(AugmentSpec(shift=0.1), 0, 0, many)
+    np.testing.assert_array_equal(both["shift_x"], draws["shift_x"])
+    assert np.abs(both["shift_y"]).max() > 0.095
+
+
 def splitmix(bits):
     """The published finaliser in Python's own integers, cut to 64 bits after each step."""
     low = 2**64 - 1
@@ -200,7 +223,9 @@ def test_what_was_drawn_is_said_in_words():
     assert describe(only(turn_deg=0.1), 0) == "hardly changed"
 
 
-@pytest.mark.parametrize("strength", [{"flip_horizontal": 1.5}, {"zoom": 1}, {"rotate_deg": -3}, {"crop": -0.1}])
+@pytest.mark.parametrize(
+    "strength", [{"flip_horizontal": 1.5}, {"zoom": 1}, {"rotate_deg": -3}, {"crop": -0.1}, {"shift_y": 1}]
+)
 def test_an_impossible_strength_is_refused_by_name(strength):
     with pytest.raises(ValueError, match=rf"augment\.{next(iter(strength))}"):
         AugmentSpec(**strength)

@@ -51,7 +51,9 @@ def test_the_second_call_decodes_nothing(folder, tmp_path, monkeypatch):
     np.testing.assert_array_equal(cached_images(manifest, folder, tmp_path / "cache", **OPTIONS), first)
 
 
-@pytest.mark.parametrize("change", [{"size": 17}, {"fit": "crop"}, {"colour": "rgb"}, {"equalise": "histogram"}])
+@pytest.mark.parametrize(
+    "change", [{"size": 17}, {"fit": "crop"}, {"colour": "rgb"}, {"equalise": "histogram"}, {"resize": 20}]
+)
 def test_each_option_has_a_file_of_its_own(folder, change):
     manifest = look(folder)
     assert cache_key(manifest, **{**OPTIONS, **change}) != cache_key(manifest, **OPTIONS)

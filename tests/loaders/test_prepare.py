@@ -124,3 +124,27 @@ def test_a_large_jpeg_prepared_from_its_file_looks_as_from_its_pixels(tmp_path):
     quick = prepare_file(tmp_path / "film.jpg", size=64, **PLAIN)
     slow = prepare(np.asarray(Image.open(tmp_path / "film.jpg")), size=64, **PLAIN)
     assert np.abs(quick.astype(int) - slow).max() <= 3
+
+
+def test_a_resize_before_the_crop_cuts_a_margin_all_around():
+    image = np.zeros((255, 510), np.uint8)
+    image[15:239, 143:367] = 200  # the middle 224 × 224, and no more
+    cut = prepare(image, size=224, resize=255, **{**PLAIN, "fit": "crop"})
+    assert cut.shape == (224, 224, 1)
+    assert (cut == 200).all()
+    plain = noise(255, 300)
+    np.testing.assert_array_equal(
+        prepare(plain, size=224, resize=255, **{**PLAIN, "fit": "crop"})[..., 0], plain[15:239, 38:262]
+    )
+
+
+def test_a_resize_to_the_size_itself_is_the_plain_crop():
+    image = noise(90, 70)
+    options = {**PLAIN, "fit": "crop"}
+    np.testing.assert_array_equal(prepare(image, size=32, resize=32, **options), prepare(image, size=32, **options))
+
+
+@pytest.mark.parametrize(("fit", "resize"), [("pad", 64), ("squeeze", 64), ("crop", 31)])
+def test_a_resize_without_a_crop_or_below_the_size_is_refused(fit, resize):
+    with pytest.raises(ValueError, match="only fit crop takes it"):
+        prepare(noise(40, 40), size=32, resize=resize, **{**PLAIN, "fit": fit})

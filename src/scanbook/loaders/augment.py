@@ -52,8 +52,11 @@ class AugmentSpec:
 
     flip_horizontal, flip_vertical, grey   probabilities in [0, 1] (grey has no effect on one channel)
     rotate_deg   turns in ± this many degrees
+    rotate_twice turns a second time, by a draw of its own: the sum runs to ± 2 * rotate_deg, and small turns are
+                 commoner than large ones
     zoom         factor in 1 ± this
     shift        moves in ± this fraction of the side, in x and in y
+    shift_y      the same for y alone, where it differs; None: as `shift`
     crop         cuts away up to this fraction of the side; the rest, from anywhere, is enlarged to the full
                  side
     brightness   adds a value in ± this; grey values run from 0 to 1
@@ -71,13 +74,15 @@ class AugmentSpec:
     contrast: float = 0.0
     grey: float = 0.0
     gain_stops: float = 0.0
+    rotate_twice: bool = False
+    shift_y: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("flip_horizontal", "flip_vertical", "grey"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"augment.{name}: {getattr(self, name)} is no probability; 0 to 1 is allowed")
-        for name in ("zoom", "shift", "crop", "contrast"):
-            if not 0 <= getattr(self, name) < 1:
+        for name in ("zoom", "shift", "shift_y", "crop", "contrast"):
+            if getattr(self, name) is not None and not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"augment.{name}: {getattr(self, name)}; 0 (none) to below 1 is allowed")
         for name in ("rotate_deg", "brightness", "gain_stops"):
             if not getattr(self, name) >= 0:
@@ -115,13 +120,16 @@ def draw(spec: AugmentSpec, seed: int, epoch: int, image_ids: Sequence[str] | np
     def around(name: str, middle: float, most: float) -> np.ndarray:
         return middle + most * (2 * uniform(name) - 1) if most else np.full(len(keys), middle)
 
+    turn = around("turn_deg", 0, spec.rotate_deg)
+    if spec.rotate_twice:
+        turn = turn + around("turn_again", 0, spec.rotate_deg)
     draws = {
         "mirror_h": uniform("mirror_h") < spec.flip_horizontal,
         "mirror_v": uniform("mirror_v") < spec.flip_vertical,
-        "turn_deg": around("turn_deg", 0, spec.rotate_deg),
+        "turn_deg": turn,
         "zoom": around("zoom", 1, spec.zoom),
         "shift_x": around("shift_x", 0, spec.shift),
-        "shift_y": around("shift_y", 0, spec.shift),
+        "shift_y": around("shift_y", 0, spec.shift if spec.shift_y is None else spec.shift_y),
         "crop": 1 - spec.crop * uniform("crop"),
         "crop_x": around("crop_x", 0, float(spec.crop > 0)),
         "crop_y": around("crop_y", 0, float(spec.crop > 0)),

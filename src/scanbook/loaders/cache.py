@@ -31,6 +31,7 @@ def cached_images(
     fit: str,
     colour: str,
     equalise: str,
+    resize: int | None = None,
     threads: int | None = None,
     on_image: Callable[[int, int], None] | None = None,
 ) -> np.memmap:
@@ -38,7 +39,7 @@ def cached_images(
 
     folder     the set's folder, in which image_id is a path
     cache_dir  holds <key>.npy; made where it is missing
-    size, fit, colour, equalise   see `prepare.prepare`
+    size, fit, colour, equalise, resize   see `prepare.prepare`
     threads    decoding threads; None: as many as there are cores, at most 4
     on_image   called with (done, of) while decoding, in any order of images
 
@@ -49,7 +50,7 @@ def cached_images(
     used = manifest[manifest["status"] == "used"]
     if used.empty:
         raise ValueError(f"{folder}: no used image in the manifest, so there is nothing to prepare")
-    options: dict[str, Any] = {"size": size, "fit": fit, "colour": colour, "equalise": equalise}
+    options: dict[str, Any] = {"size": size, "fit": fit, "colour": colour, "equalise": equalise, "resize": resize}
     shape = (len(used), size, size, 1 if colour == "grey" else 3)
     path = Path(cache_dir) / f"{cache_key(used, **options)}.npy"
     images = _open(path, shape)
@@ -59,11 +60,13 @@ def cached_images(
     return images
 
 
-def cache_key(manifest: pd.DataFrame, *, size: int, fit: str, colour: str, equalise: str) -> str:
+def cache_key(
+    manifest: pd.DataFrame, *, size: int, fit: str, colour: str, equalise: str, resize: int | None = None
+) -> str:
     """16 hex digits over pixels, order, preparation and the source of the rooms that prepare."""
     used = manifest[manifest["status"] == "used"]
     digest = hashlib.sha256("\n".join(used["pixel_hash"]).encode())
-    digest.update(f"|{size}|{fit}|{colour}|{equalise}|".encode())
+    digest.update(f"|{size}|{fit}|{colour}|{equalise}|{resize}|".encode())
     for room in (prepare, reading):
         digest.update(Path(str(room.__file__)).read_bytes())
     return digest.hexdigest()[:16]

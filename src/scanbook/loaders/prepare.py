@@ -23,13 +23,17 @@ CLAHE_TILES = 8  # tiles along each side, as Zuiderveld 1994 suggests; a tile ha
 CLAHE_CLIP = 0.01  # share of a tile's pixels that one of 256 grey levels may hold before it is clipped
 
 
-def prepare(image: np.ndarray, *, size: int, fit: str, colour: str, equalise: str) -> np.ndarray:
+def prepare(
+    image: np.ndarray, *, size: int, fit: str, colour: str, equalise: str, resize: int | None = None
+) -> np.ndarray:
     """Make one image square.
 
     image     uint8 (H, W), (H, W, 1) or (H, W, 3)
     size      side of the result in pixels
     fit       pad: the longer side becomes `size`, the rest is black, centred; squeeze: both sides become
               `size`, the aspect is lost; crop: the shorter side becomes `size` and the middle is kept
+    resize    with fit crop only: the shorter side becomes this, at least `size`, before the middle `size` is
+              cut out, so that a margin is lost all around; None: as `size`
     colour    grey (ITU-R BT.601 luma: 0.299 R + 0.587 G + 0.114 B) or rgb (grey is repeated)
     equalise  none; histogram (grey levels spread evenly over 0 to 255); clahe (the same in tiles, CLAHE_TILES
               and CLAHE_CLIP). Of an RGB image the luma is equalised and the colour differences stay
@@ -37,10 +41,10 @@ def prepare(image: np.ndarray, *, size: int, fit: str, colour: str, equalise: st
     Returns uint8 (size, size, 1) or (size, size, 3). A flat image is left as it is by every equalisation.
     Raises ValueError for any other shape, type or word.
     """
-    _check(image, size, fit, colour, equalise)
+    _check(image, size, fit, colour, equalise, resize)
     picture = Image.fromarray(image[..., 0] if image.ndim == 3 and image.shape[2] == 1 else image)
     picture = picture.convert("L" if colour == "grey" else "RGB")
-    width, height = _resized(picture.width, picture.height, size, fit)
+    width, height = _resized(picture.width, picture.height, resize or size, fit)
     picture = picture.resize((width, height), Image.Resampling.BILINEAR)
     if fit == "crop":
         left, top = (width - size) // 2, (height - size) // 2
@@ -51,22 +55,27 @@ def prepare(image: np.ndarray, *, size: int, fit: str, colour: str, equalise: st
     return np.array(square).reshape(size, size, -1)
 
 
-def prepare_file(path: Path, *, size: int, fit: str, colour: str, equalise: str) -> np.ndarray:
+def prepare_file(
+    path: Path, *, size: int, fit: str, colour: str, equalise: str, resize: int | None = None
+) -> np.ndarray:
     """`prepare` for a file: what the cache holds and what a new image to predict goes through, so that both
     agree.
 
     Raises Unreadable (a ValueError) with the reason when the file is no usable image.
     """
-    return prepare_bytes(read_bytes(path), size=size, fit=fit, colour=colour, equalise=equalise)
+    return prepare_bytes(read_bytes(path), size=size, fit=fit, colour=colour, equalise=equalise, resize=resize)
 
 
-def prepare_bytes(data: bytes, *, size: int, fit: str, colour: str, equalise: str) -> np.ndarray:
+def prepare_bytes(
+    data: bytes, *, size: int, fit: str, colour: str, equalise: str, resize: int | None = None
+) -> np.ndarray:
     """`prepare` for the content of a file.
 
-    A JPEG is decoded no larger than needed: its shorter side keeps at least twice `size`, so that the filter
-    above still does the last halving.
+    A JPEG is decoded no larger than needed: its shorter side keeps at least twice what it is resized to, so that
+    the filter above still does the last halving.
     """
-    return prepare(decode(data, shortest=2 * size).pixels, size=size, fit=fit, colour=colour, equalise=equalise)
+    pixels = decode(data, shortest=2 * (resize or size)).pixels
+    return prepare(pixels, size=size, fit=fit, colour=colour, equalise=equalise, resize=resize)
 
 
 def _resized(width: int, height: int, size: int, fit: str) -> tuple[int, int]:
@@ -104,7 +113,7 @@ def _clahe(grey: np.ndarray) -> np.ndarray:
     return np.rint(levels * 255).astype(np.uint8)
 
 
-def _check(image: np.ndarray, size: int, fit: str, colour: str, equalise: str) -> None:
+def _check(image: np.ndarray, size: int, fit: str, colour: str, equalise: str, resize: int | None) -> None:
     for name, value, known in (
         ("fit", fit, FITS),
         ("colour", colour, COLOURS),
@@ -114,6 +123,11 @@ def _check(image: np.ndarray, size: int, fit: str, colour: str, equalise: str) -
             raise ValueError(f"image.{name}: {value!r} is unknown; allowed: {', '.join(known)}")
     if size < 1:
         raise ValueError(f"image.size: {size} pixels; at least 1 is needed")
+    if resize is not None and (fit != "crop" or resize < size):
+        raise ValueError(
+            f"image.resize: {resize} pixels with fit {fit!r} and size {size}; only fit crop takes it, and it is at "
+            f"least the size: leave it out, or crop less"
+        )
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)):
         raise ValueError(f"an image is uint8 (H, W), (H, W, 1) or (H, W, 3), not {image.dtype} {image.shape}")
     if 0 in image.shape:
