@@ -112,6 +112,18 @@ def test_a_key_written_twice_in_yaml_is_refused(tmp_path):
         params.load(file)
 
 
+def test_an_arm_may_begin_as_another_and_say_what_differs(tmp_path):
+    raw = yaml.safe_dump({**MINIMAL, "arms": None}).replace("arms: null", (
+        "arms:\n  a: &a {network: resnet18, training.batch: 4, augment.rotate_deg: 3.0}\n"
+        "  b: {<<: *a, training.batch: 8}"
+    ))  # fmt: skip
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params" / "toy.yaml").write_text(raw)
+    arms = params.load(tmp_path / "params" / "toy.yaml").arms
+    assert (arms["a"].training.batch, arms["b"].training.batch) == (4, 8)
+    assert arms["b"].augment.rotate_deg == 3.0
+
+
 def test_the_parameter_file_is_found_from_a_folder_below(tmp_path, monkeypatch):
     (tmp_path / "params").mkdir()
     (tmp_path / "notebooks").mkdir()

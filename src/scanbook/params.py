@@ -71,9 +71,10 @@ class _NoDuplicates(yaml.SafeLoader):
 
 
 def _mapping(loader: _NoDuplicates, node: yaml.MappingNode) -> dict:
-    keys = [loader.construct_object(key) for key, _ in node.value]
+    keys = [loader.construct_object(key) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
     if twice := {key for key in keys if keys.count(key) > 1}:
         raise ParamsError(f"line {node.start_mark.line + 1}: key written twice: {', '.join(map(str, sorted(twice)))}")
+    loader.flatten_mapping(node)  # `<<: *lab1` puts the keys of that mapping first, so that those written here win
     return {loader.construct_object(k): loader.construct_object(v, deep=True) for k, v in node.value}
 
 
