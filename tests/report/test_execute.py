@@ -135,7 +135,9 @@ def test_a_failure_page_does_not_hold_the_home_path(ended, tmp_path):
 
 
 PROGRAM = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits "ignored"
 from pathlib import Path
 from scanbook.report.execute import run_notebook
 print(run_notebook(Path(sys.argv[1]), Path(sys.argv[2]), {}, cwd=Path(".")).status)
