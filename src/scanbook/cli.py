@@ -1,4 +1,4 @@
-"""The command line: report, train, predict, params. What make does, without make."""
+"""The command line: report, train, predict, params, diff. What make does, without make."""
 
 import argparse
 import json
@@ -36,11 +36,14 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--all", action="store_true", help="all of them, then summary and index")
     report.add_argument("--resume", action="store_true", help="keep finished runs, make only what is missing")
     report.add_argument("--jobs", type=int, help="notebooks side by side (default: three on two cores)")
+    report.add_argument("--why", action="store_true", help="make nothing: say what RESUME=1 would make again, and why")
     _common(report, _report)
 
     train = commands.add_parser("train", help="make the runs of one assignment without a notebook")
     train.add_argument("name", metavar="NAME")
     train.add_argument("--fresh", action="store_true", help="make finished runs again")
+    train.add_argument("--run", metavar="RUN", help="only this one, arm-network-scheme-fFOLD-sSEED; --list names them")
+    train.add_argument("--list", action="store_true", help="make nothing: name the planned runs and their states")
     _common(train, _train)
 
     predict = commands.add_parser("predict", help="class and probabilities of new images, from a finished run")
@@ -53,6 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("params", help="the experiment as resolved for a profile")
     show.add_argument("name", metavar="NAME")
     _common(show, _params)
+
+    diff = commands.add_parser("diff", help="two finished runs side by side: parameters, data, versions, scores")
+    diff.add_argument("first", metavar="RUN", help="a run's folder, or a part of its name that only it has")
+    diff.add_argument("second", metavar="RUN")
+    diff.set_defaults(command=_diff)
     return parser
 
 
@@ -90,6 +98,10 @@ def _report(args: argparse.Namespace) -> int:
             raise params.ParamsError(
                 f"no notebook {name!r}; there are: {', '.join(known)}{params.nearest(name, known)}"
             )
+    if args.why:
+        for name in names:
+            _why(root, name, args)
+        return 0
     results = reports.make_reports(
         names,
         args.profile,
@@ -98,20 +110,59 @@ def _report(args: argparse.Namespace) -> int:
         jobs=args.jobs,
         root=root,
     )
-    failed = [r for r in results if r.state != "done"]
+    failed = [r for r in results if r.state not in ("done", "unchanged")]
     print(f"open reports/{'index' if len(results) > 1 else results[0].name}.html"
           if not failed else "failed: " + ", ".join(f"{r.name} (reports/{r.page.name})" for r in failed))  # fmt: skip
     return 1 if failed else 0
 
 
+def _why(root: Path, name: str, args: argparse.Namespace) -> None:
+    """What would be made again for one page, and why: the page itself, then its runs."""
+    from scanbook import open_study, reports
+    from scanbook.differences import why_made
+
+    reasons = reports.why(root, name, args.profile, {} if name == reports.SUMMARY else _overrides(args))
+    print(f"{name} ({args.profile}): " + ("nothing has changed" if not reasons else "the page would be made again"))
+    print("".join(f"  {reason}\n" for reason in reasons), end="")
+    if not reasons or name == reports.SUMMARY:
+        return
+    study = open_study(name, args.profile, _overrides(args))
+    if study.tuning_runs and not study.chosen:
+        print("  the tuning grid is not finished; which runs follow is known after it")
+    for run in [*study.tuning_runs, *study.runs]:
+        state = study.run_folder(run).state()["state"]
+        if state != "done":
+            print(f"  run {run.stem} ({state}): {'; '.join(why_made(run, study.folder))}")
+
+
 def _train(args: argparse.Namespace) -> int:
     from scanbook import open_study
+    from scanbook.models import parallel
 
     study = open_study(args.name, args.profile, _overrides(args))
-    print(study)
-    states = study.train(fresh=args.fresh)
-    print(states[["name", "state", "seconds"]].to_string(index=False))
+    try:
+        if args.list:
+            print("\n".join(f"{run.stem}  {study.run_folder(run).state()['state']}" for run in study.runs))
+            return 0
+        if study.world.leads:
+            print(study)
+        states = study.train(fresh=args.fresh, only=args.run)
+        if study.world.leads:
+            print(states[["name", "state", "seconds"]].to_string(index=False))
+    finally:
+        parallel.leave()
     return 0 if (states["state"] == "done").all() else 1
+
+
+def _diff(args: argparse.Namespace) -> int:
+    from scanbook.differences import find_run, side_by_side
+
+    first, second = (find_run(name, params.root()) for name in (args.first, args.second))
+    table = side_by_side(first, second)
+    print(f"a  {first.name}\nb  {second.name}\n")
+    for section, rows in table.groupby("section", sort=False):
+        print(f"{section}\n{rows[['key', 'a', 'b']].to_string(index=False, header=False, na_rep='-')}\n")
+    return 0
 
 
 def _predict(args: argparse.Namespace) -> int:

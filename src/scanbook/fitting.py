@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from scanbook.dataset import Dataset, augment_spec
-from scanbook.loaders.balance import class_weights, initial_bias
+from scanbook.dataset import Dataset
+from scanbook.loaders.augment import AugmentSpec
+from scanbook.loaders.balance import at_most, class_weights, initial_bias, training_part
 from scanbook.loaders.batches import Batches, training_statistics
 from scanbook.models import networks, prediction, training
 from scanbook.models.device import Chosen
+from scanbook.models.parallel import ALONE, World
 from scanbook.plan import Run
 
 EVALUATION_BATCH = 32  # in float32 the widest layers of a larger one, not training, would set the peak of memory
@@ -30,14 +32,16 @@ def perform(
     machine: Chosen,
     on_epoch: Callable[[dict], None] | None = None,
     weights_dir: Path | None = None,
+    world: World = ALONE,
 ) -> dict[str, Any]:
     """Train one network and predict with it.
 
     run          what to train; everything in `run.determined_by` and nothing else decides the result
     dataset      images, labels and parts
-    folder       empty; receives params.yaml, history.csv, best.safetensors, predictions.csv,
-                 tensorboard/
+    folder       empty, or with the last.ckpt of the same run, which then goes on; receives params.yaml, history.csv,
+                 best.safetensors, predictions.csv, tensorboard/
     on_epoch     called after each epoch with its row of the history
+    world        the processes that train together; the first one alone writes
 
     Returns what the run cost and chose: seconds, images_per_second, parameters, best_epoch, stages …
     Raises models.training.NotANumber when the loss is no longer a number.
@@ -46,10 +50,16 @@ def perform(
     images = dataset.images(arm.image)
     rows = {part: dataset.rows(run.scheme, run.fold, part) for part in ("train", "val", "test")}
     labels, classes = dataset.labels, dataset.experiment.data.class_names
-    (folder / "params.yaml").write_text(yaml.safe_dump(run.determined_by, sort_keys=False), encoding="utf-8")
+    if spec.max_images is not None:
+        rows["train"] = at_most(rows["train"], dataset.used["group"].to_numpy(), spec.max_images, run.seed)
+    if world.leads:
+        (folder / "params.yaml").write_text(yaml.safe_dump(run.determined_by, sort_keys=False), encoding="utf-8")
 
-    mean, std = (training_statistics(images, rows["train"]) if arm.image.normalise == "training"
-                 else (networks.IMAGENET_MEAN, networks.IMAGENET_STD))  # fmt: skip
+    mean, std = {
+        "training": lambda: training_statistics(images, rows["train"]),
+        "imagenet": lambda: (networks.IMAGENET_MEAN, networks.IMAGENET_STD),
+        "none": lambda: ([0.0], [1.0]),
+    }[arm.image.normalise]()
     prior = np.exp(initial_bias(labels[rows["train"]], len(classes))) if spec.initial_bias else None
     blueprint = {
         "name": arm.network, "n_classes": len(classes), "dropout": spec.dropout, "channels": images.shape[-1],
@@ -65,22 +75,32 @@ def perform(
     if spec.balance == "class_weights":
         weights = [float(w) for w in class_weights(labels[rows["train"]], len(classes))]
 
-    def batches(part: str, augmented: bool) -> Batches:
-        size = spec.batch if augmented else EVALUATION_BATCH
+    part = training_part(
+        images, labels, image_ids, rows["train"], len(classes), by=spec.resample.by,
+        n_sets=1 + len(spec.resample.sets), neighbours=spec.resample.neighbours, seed=run.seed,
+    )  # fmt: skip
+    train = Batches(
+        part.images, part.labels, part.rows, image_ids=part.image_ids, batch=spec.batch, seed=run.seed, shuffle=True,
+        augment=[AugmentSpec(**one.model_dump()) for one in (arm.augment, *spec.resample.sets)], looks=part.looks,
+        device=str(machine.device),
+    )  # fmt: skip
+
+    def unchanged(name: str) -> Batches:
         return Batches(
-            images, labels, rows[part], image_ids=image_ids, batch=size, seed=run.seed, shuffle=augmented,
-            augment=augment_spec(arm.augment) if augmented else None, device=str(machine.device),
-        )  # fmt: skip
+            images, labels, rows[name], image_ids=image_ids, batch=EVALUATION_BATCH, device=str(machine.device)
+        )
 
     result = training.fit(
-        network, batches("train", True), batches("val", False), classes=classes,
+        network, train, unchanged("val"), classes=classes,
         stages=[stage.model_dump(exclude_none=True) for stage in spec.stages], optimiser=spec.optimiser,
         momentum=spec.momentum, weight_decay=spec.weight_decay, loss=spec.loss, schedule=spec.schedule.model_dump(),
         early_stopping=spec.early_stopping, seed=run.seed, device=machine.device, precision=machine.precision,
         class_weights=weights,
         folder=folder, on_epoch=on_epoch, positive=dataset.experiment.data.positive, tensorboard=True,
+        resume=True, save_every=spec.checkpoint_s, micro_batches=spec.micro_batches, world=world,
     )  # fmt: skip
-    _write_predictions(run, dataset, network, batches, machine, folder)
+    if world.leads:
+        _write_predictions(run, dataset, network, unchanged, machine, folder)
     counts = networks.parameter_counts(network)
     return {
         "seconds": round(result.seconds, 2),
@@ -94,18 +114,19 @@ def perform(
         "n_train": len(rows["train"]),
         "n_val": len(rows["val"]),
         "n_test": len(rows["test"]),
+        "shown": {**train.facts(), "synthetic": part.n_synthetic},
+        "class_weights": weights,
+        "class_prior": None if prior is None else [float(p) for p in prior],
     }
 
 
 def _write_predictions(
-    run: Run, dataset: Dataset, network: networks.Network, batches: Callable, machine: Chosen, folder: Path
+    run: Run, dataset: Dataset, network: networks.Network, unchanged: Callable, machine: Chosen, folder: Path
 ) -> None:
     classes, tables = dataset.experiment.data.class_names, []
-    for part in ("val", "test"):
+    for part in ("val", "test") if run.opens_test else ("val",):
         rows = dataset.rows(run.scheme, run.fold, part)
-        logits = prediction.predict_logits(
-            network, batches(part, False), device=machine.device, n_rows=len(dataset.used)
-        )
+        logits = prediction.predict_logits(network, unchanged(part), device=machine.device, n_rows=len(dataset.used))
         table = dataset.used.loc[rows, ["image_id", "group"]].assign(
             split=part, scheme=run.scheme, fold=run.fold, arm=run.arm.name, network=run.arm.network, seed=run.seed,
             variant="", label=dataset.used.loc[rows, "label"],

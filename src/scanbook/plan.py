@@ -6,22 +6,22 @@ determines the result, so that a run is found again when nothing has changed and
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from scanbook import sources
 from scanbook.experiment import Arm, Experiment
 
-# Rooms whose source decides what a run computes; report and metrics come after predictions.csv and may change freely.
-DECIDING = (
-    "fitting.py", "loaders/augment.py", "loaders/balance.py", "loaders/batches.py", "loaders/prepare.py",
-    "loaders/reading.py", "models/*.py",
-)  # fmt: skip
+NO_INFLUENCE = {"threads", "checkpoint_s"}  # of the training: the number of threads stands among the circumstances
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training, and what determines it."""
+    """One training, and what determines it.
+
+    opens_test  whether its network is scored on the test part; a point of a tuning grid never is
+    """
 
     assignment: str
     profile: str
@@ -30,6 +30,7 @@ class Run:
     fold: int
     seed: int
     determined_by: dict[str, Any]
+    opens_test: bool = True
 
     @property
     def key(self) -> str:
@@ -38,47 +39,57 @@ class Run:
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     @property
-    def name(self) -> str:
-        """The folder's name: arm-network-scheme-fFOLD-sSEED-HASH."""
+    def stem(self) -> str:
+        """Which training of the experiment this is: arm-network-scheme-fFOLD-sSEED."""
         network = self.arm.network.replace(":", "_").replace("/", "_")
-        return f"{self.arm.name}-{network}-{self.scheme}-f{self.fold}-s{self.seed}-{self.key}"
+        return f"{self.arm.name}-{network}-{self.scheme}-f{self.fold}-s{self.seed}"
+
+    @property
+    def name(self) -> str:
+        """The folder's name: its stem and its key."""
+        return f"{self.stem}-{self.key}"
 
 
 def plan_runs(
-    experiment: Experiment, splits: dict[str, dict[int, str]], fingerprint: str, machine: dict[str, Any]
+    experiment: Experiment,
+    arms: Iterable[Arm],
+    splits: dict[str, dict[int, str]],
+    fingerprint: str,
+    machine: dict[str, Any],
+    *,
+    chosen: dict[tuple[str, int], Arm] | None = None,
+    opens_test: bool = True,
 ) -> list[Run]:
-    """Every run of the experiment, arms in the order of the file.
+    """Every run of the arms, in their order.
 
+    arms         of the experiment, or points of a grid
     splits       scheme -> {fold: hash of that fold's parts}
     fingerprint  of the manifest
     machine      device class, precision, layout, threads, library versions: what moves the last digits
+    chosen       (arm, fold) -> the arm as tuning settled it for that fold
+    opens_test   whether their networks are scored on the test part
 
     Returns one Run for each arm, fold and seed.
     """
-    source = source_hash()
     runs = []
-    for arm in experiment.arms.values():
-        for fold, parts in sorted(splits[arm.scheme].items()):
+    for planned in arms:
+        for fold, parts in sorted(splits[planned.scheme].items()):
+            arm = (chosen or {}).get((planned.name, fold), planned)
+            plain = arm.model_dump(exclude={"name", "about", "seeds", "stands_for"})
+            plain["training"] = {k: v for k, v in plain["training"].items() if k not in NO_INFLUENCE}
             for seed in arm.seeds:
                 determined_by = {
-                    "arm": arm.model_dump(exclude={"name", "about", "seeds", "stands_for"}),
+                    "arm": plain,
                     "classes": experiment.data.class_names,
                     "positive": experiment.data.positive,
                     "data": fingerprint,
                     "parts": parts,
                     "fold": fold,
                     "seed": seed,
+                    "opens_test": opens_test,
                     "machine": machine,
-                    "source": source,
+                    "source": sources.of_run(arm.network),
                 }
-                runs.append(Run(experiment.name, experiment.profile, arm, arm.scheme, fold, seed, determined_by))
+                runs.append(Run(experiment.name, experiment.profile, arm, arm.scheme, fold, seed, determined_by,
+                                opens_test))  # fmt: skip
     return runs
-
-
-def source_hash(package: Path = Path(__file__).parent) -> str:
-    """Sixteen hex digits over the source of the rooms that decide what a run computes."""
-    digest = hashlib.sha256()
-    for pattern in DECIDING:
-        for file in sorted(package.glob(pattern)):
-            digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()[:16]

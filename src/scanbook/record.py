@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from scanbook import openings
 from scanbook.metrics import scores as scoring
 from scanbook.metrics import verdicts
 from scanbook.names import pretty
@@ -50,6 +51,9 @@ def facts(study: "Study") -> pd.DataFrame:
             "images",
             len(checked),
         )
+    looks, trainings = openings.count(study.folder, study.data.fingerprint)
+    note("n_test_openings", looks, "times", trainings)
+    note("n_tuning_runs", len(study.tuning_runs), "runs")
     note("n_runs", len(study.runs), "runs")
     done = study.states[study.states["state"] == "done"]
     note("n_runs_done", len(done), "runs", len(study.runs))
@@ -113,7 +117,7 @@ def _named(study: "Study", arm: str) -> str:
 def write(study: "Study") -> Path:
     """Write facts.csv, scores.csv and comparisons.csv beside the runs, each whole or not at all.
 
-    Returns the folder.
+    runs.txt names the runs they were computed from. Returns the folder.
     """
     folder = folder_of(study.root, study.experiment.name, study.experiment.profile)
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,6 +125,8 @@ def write(study: "Study") -> Path:
         beside = folder / f"{name}.csv.new"
         getattr(study, name).to_csv(beside, index=False)
         os.replace(beside, folder / f"{name}.csv")
+    done = study.states[study.states["state"] == "done"]
+    (folder / "runs.txt").write_text("\n".join(done["name"]) + "\n", encoding="utf-8")
     return folder
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from scanbook import params, record
+from scanbook import freshness, params, record
 from scanbook.report.progress import Board, duration
 
 ASSIGNMENTS = ("heart", "artery", "xray", "fetal", "lung")  # the order of the index
@@ -26,7 +26,7 @@ SUMMARY = "summary"
 
 @dataclass
 class Result:
-    """What became of one notebook: state done, failed, killed or interrupted; where its page lies."""
+    """What became of one notebook: state done, unchanged, failed, killed or interrupted; where its page lies."""
 
     name: str
     state: str
@@ -58,7 +58,8 @@ def make_reports(
     names      assignments, and "summary", which runs when the others have ended
     profile    sample, quick or full
     overrides  assignment -> dotted keys
-    resume     keep finished runs; otherwise every run is made again
+    resume     keep finished runs, go on with cut ones, and leave alone every page that nothing has changed for;
+               otherwise everything is made again
     jobs       notebooks side by side; None: one more than there are cores, three at most, one for full
 
     Returns one Result a notebook. Raises ParamsError before anything runs when a parameter file cannot be followed.
@@ -106,6 +107,10 @@ def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, boa
     if name != SUMMARY:
         values |= {"params": f"params/{name}.yaml", "overrides": overrides}
     page = root / "reports" / f"{name}.html"
+    origin = freshness.made_from(root, name, profile, overrides)
+    if resume and not freshness.stale(root, name, profile, _recall(root, name, profile), origin):
+        board.say(name, f"nothing has changed  reports/{page.name}")
+        return Result(name, "unchanged", 0.0, page)
     tell = board.teller(name)
     tell("starting")
     with tempfile.TemporaryDirectory(prefix="scanbook-") as folder:
@@ -116,8 +121,10 @@ def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, boa
         clean = scrub.scrubber(
             scrub.known_roots(root, [Path(os.environ["DATA_DIR"])] if "DATA_DIR" in os.environ else [])
         )
-        origin = provenance.as_html(provenance.collect(root=root), command=f"make report-{name} PROFILE={profile}")
-        about = {**_about(root, name, profile), "clean": clean, "provenance_html": origin}
+        provenance_html = provenance.as_html(
+            provenance.collect(root=root), command=f"make report-{name} PROFILE={profile}"
+        )
+        about = {**_about(root, name, profile), "clean": clean, "provenance_html": provenance_html}
         state, error = outcome.status, outcome.error
         if error is None:
             try:
@@ -127,7 +134,8 @@ def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, boa
         if error is not None:
             page = pages.render_failure(outcome.executed, page, error=error, **about)
     reason = "" if error is None else clean(f"{error.name}: {error.message}")
-    _remember(root, name, profile, state, outcome.seconds, reason)
+    kept = {"state": state, "seconds": round(outcome.seconds, 1), "reason": reason}
+    _remember(root, name, profile, kept | (freshness.seal(root, name, profile, page, origin) if error is None else {}))
     board.say(name, f"{state} in {duration(outcome.seconds)}  reports/{page.name}  {reason}".rstrip())
     return Result(name, state, outcome.seconds, page, reason)
 
@@ -150,17 +158,25 @@ def badge(profile: str, phantoms: bool) -> str:
     return f"phantoms, not patients · profile {profile}" if phantoms else f"real images · profile {profile}"
 
 
-def _remember(root: Path, name: str, profile: str, state: str, seconds: float, reason: str) -> None:
+def _remember(root: Path, name: str, profile: str, kept: dict[str, Any]) -> None:
     folder = record.folder_of(root, name, profile)
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"state": state, "seconds": round(seconds, 1), "reason": reason})
-    (folder / "page.json.new").write_text(text, encoding="utf-8")
+    (folder / "page.json.new").write_text(json.dumps(kept), encoding="utf-8")
     os.replace(folder / "page.json.new", folder / "page.json")
 
 
 def _recall(root: Path, name: str, profile: str) -> dict[str, Any]:
     file = record.folder_of(root, name, profile) / "page.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"state": "missing", "seconds": 0.0}
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {"state": "missing", "seconds": 0.0}
+
+
+def why(root: Path, name: str, profile: str, overrides: dict[str, Any]) -> list[str]:
+    """Why `make reports RESUME=1` would make this page again, a sentence each; empty when it would not."""
+    origin = freshness.made_from(root, name, profile, overrides)
+    return freshness.stale(root, name, profile, _recall(root, name, profile), origin)
 
 
 def _last_duration(root: Path, name: str, profile: str) -> float:

@@ -15,7 +15,7 @@ from scanbook import params
 from scanbook.params import ParamsError, shown, unknown
 
 T = TypeVar("T", bound=BaseModel)
-SECTIONS = ("data", "split", "image", "augment", "training")
+SECTIONS = ("data", "split", "image", "augment", "training", "tuning")
 ARM_SECTIONS = ("image", "augment", "training")
 TOP = (
     *SECTIONS,
@@ -89,6 +89,10 @@ def experiment(file: Path, raw: dict, profile: str, overrides: dict[str, Any]) -
     }
     if not arms:
         raise ParamsError(f"{shown(file)}: profile {profile!r} leaves no arm to train")
+    tuning = _validated(file, shapes.Tuning, base["tuning"], "tuning.") if base["tuning"] else None
+    for name in tuning.arms if tuning else []:
+        if name not in arms:
+            raise ParamsError(f"{shown(file)}: tuning.arms: {unknown(str(name), list(arms))}")
     comparisons = [c for c in raw.get("comparisons", []) if c.get("a") in arms and c.get("b") in arms]
     for c in raw.get("comparisons", []):
         for side in (c.get("a"), c.get("b")):
@@ -98,7 +102,8 @@ def experiment(file: Path, raw: dict, profile: str, overrides: dict[str, Any]) -
         "name": file.stem, "profile": profile, "title": raw["title"], "question": raw["question"],
         "phantoms": chosen.get("images", "phantoms" if profile == "sample" else "folder") == "phantoms",
         "cap_per_class": plain["cap_per_class"], "claims": raw.get("claims", []), "data": data, "split": split,
-        "seeds": plain["seeds"], "arms": arms, "comparisons": comparisons, "lesson": raw.get("lesson", {}),
+        "seeds": plain["seeds"], "arms": arms, "comparisons": comparisons, "tuning": tuning,
+        "lesson": raw.get("lesson", {}),
         **{key: base[key] for key in ARM_SECTIONS},
     }  # fmt: skip
     return _validated(file, shapes.Experiment, whole, "")
@@ -126,6 +131,9 @@ def _lay(file: Path, sections: dict, layer: dict, skip: tuple[str, ...], where: 
         if key in skip:
             continue
         section, _, rest = key.partition(".")
+        if key == "tuning" and value is None:  # a profile without it
+            sections["tuning"] = {}
+            continue
         values = {rest: value} if rest else value
         if not isinstance(values, dict):
             raise ParamsError(f"{shown(file)}: {where}{key}: a mapping is needed, found {values!r}")

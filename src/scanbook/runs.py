@@ -2,7 +2,8 @@
 
 A run is made in `NAME.part` and renamed to `NAME` when it is done, so a folder called NAME is always whole; a run
 that is made again replaces the finished one only at the end. The lock is the operating system's: it falls with the
-process that held it, so a run whose process died reads as killed, whatever its state file says.
+process that held it, so a run whose process died reads as killed, whatever its state file says. What such a run has
+left in NAME.part, its last checkpoint above all, is kept for the one who goes on with it.
 """
 
 import contextlib
@@ -39,15 +40,15 @@ class RunFolder:
         if not (self.part / "state.json").exists():
             return {"state": "missing"}
         found = json.loads((self.part / "state.json").read_text(encoding="utf-8"))
-        if found["state"] == "running" and not self._held():
-            found["state"] = "killed"
+        if found["state"] in ("running", "done") and not self._held():
+            found["state"] = "killed"  # also one that died between its last line and its final name
         return found
 
     @contextlib.contextmanager
     def make(self, *, fresh: bool, say: Any = print) -> Iterator[Path | None]:
         """Claim the folder and make the run in it.
 
-        fresh  make it again even when it is done
+        fresh  make it again from its first epoch, even when it is done; otherwise what a cut run left is kept
         say    called with a sentence when another process holds the run and this one waits
 
         Yields the folder to write to, or None when the run is done and nothing is to be made. When the block ends
@@ -56,11 +57,14 @@ class RunFolder:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         waited = self._acquire(say)
         try:
-            if self.state()["state"] == "done" and (not fresh or waited):
+            if self._is_whole(self.part):
+                self._publish()
+            if self._is_whole(self.path) and (not fresh or waited):
                 yield None  # a run that another process has just made counts as fresh
                 return
-            shutil.rmtree(self.part, ignore_errors=True)
-            self.part.mkdir()
+            if fresh:
+                shutil.rmtree(self.part, ignore_errors=True)
+            self.part.mkdir(exist_ok=True)
             self.write_state(state="running", pid=os.getpid())
             try:
                 yield self.part
@@ -84,9 +88,24 @@ class RunFolder:
             self._lock.acquire(timeout=0)
             return False
         except Timeout:
-            say(f"{self.path.name}: another process is making this run; waiting for it")
+            say(f"{self.path.name}: another process{self._owner()} is making this run; waiting for it")
             self._lock.acquire()
             return True
+
+    def _owner(self) -> str:
+        """Who is making the run, as far as its state file tells."""
+        try:
+            state = json.loads((self.part / "state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # it has the lock and has not written yet
+            return ""
+        return f" (number {state['pid']}, since {state['at']})" if "pid" in state else ""
+
+    @staticmethod
+    def _is_whole(folder: Path) -> bool:
+        try:
+            return json.loads((folder / "state.json").read_text(encoding="utf-8"))["state"] == "done"
+        except (OSError, ValueError):
+            return False
 
     def _held(self) -> bool:
         if self._lock.is_locked:  # by this very object

@@ -12,21 +12,21 @@ import functools
 import os
 import platform
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
-from scanbook import params, record
+from scanbook import params, record, tuning
 from scanbook.dataset import Dataset
-from scanbook.experiment import Experiment
-from scanbook.fitting import perform
-from scanbook.models import device
+from scanbook.experiment import Arm, Experiment
+from scanbook.making import make_runs
+from scanbook.models import device, parallel
 from scanbook.names import pretty, stand_in
 from scanbook.plan import Run, plan_runs
 from scanbook.runs import RunFolder
-from scanbook.telling import Teller
 
 
 def open_study(params_path: str, profile: str = "sample", overrides: dict[str, Any] | None = None) -> "Study":
@@ -48,10 +48,13 @@ class Study:
     def __init__(self, experiment: Experiment, root: Path, overrides: dict[str, Any]) -> None:
         self.experiment, self.root, self.overrides = experiment, root, overrides
         self.opened_at = time.time()
+        self._tuned = False  # in this session, so that a fresh training tunes once
         self.handle: Any = None  # the headline's place in the notebook, once it is shown
+        self.world = parallel.join()
         threads = experiment.training.threads
-        torch.set_num_threads(threads if threads != "auto" else os.cpu_count() or 1)
-        self.machine = device.choose(precision=experiment.training.precision)
+        cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        torch.set_num_threads(threads if threads != "auto" else max(1, cores))
+        self.machine = device.choose(parallel.own_device(), experiment.training.precision)
         self.data = Dataset(experiment, root)
 
     def __repr__(self) -> str:
@@ -70,51 +73,101 @@ class Study:
         return self.root / "runs" / self.experiment.name
 
     @functools.cached_property
-    def runs(self) -> list[Run]:
-        """The planned trainings, arms in the order of the parameter file."""
-        machine = {
+    def circumstances(self) -> dict[str, Any]:
+        """What moves the last digits of a training, and so is part of its key."""
+        return {
             "device": torch.device(self.machine.device).type, "precision": self.machine.precision,
             "channels_last": self.machine.channels_last, "threads": torch.get_num_threads(),
-            "torch": str(torch.__version__), "processor": torch.backends.cpu.get_cpu_capability(),
+            "processes": self.world.size, "torch": str(torch.__version__),
+            "processor": f"{torch.backends.cpu.get_cpu_capability()} {device.instructions()}".strip(),
             "architecture": platform.machine(),
         }  # fmt: skip
-        schemes = {arm.scheme for arm in self.experiment.arms.values()}
-        return plan_runs(self.experiment, {s: self.data.parts(s) for s in schemes}, self.data.fingerprint, machine)
+
+    def _plan(self, arms: Iterable[Arm], **how: Any) -> list[Run]:
+        arms = list(arms)
+        splits: dict[str, dict[int, str]] = {arm.scheme: self.data.parts(arm.scheme) for arm in arms}
+        return plan_runs(self.experiment, arms, splits, self.data.fingerprint, self.circumstances, **how)
+
+    @functools.cached_property
+    def runs(self) -> list[Run]:
+        """The planned trainings, arms in the order of the parameter file and as tuning has settled them so far."""
+        return self._plan(self.experiment.arms.values(), chosen=self.chosen)
+
+    @functools.cached_property
+    def tuning_runs(self) -> list[Run]:
+        """The trainings of the tuning grid; none where the experiment has no `tuning`."""
+        return self._plan((arm for _, _, arm in tuning.candidates(self.experiment).values()), opens_test=False)
+
+    @functools.cached_property
+    def tuning(self) -> pd.DataFrame:
+        """One row a point of the grid and fold: arm, network, fold, the point, state, val_loss, seconds, chosen."""
+        rows = []
+        for run in self.tuning_runs:
+            arm, point, _ = tuning.candidates(self.experiment)[run.arm.name]
+            state = self.run_folder(run).state()
+            loss = state.get("best_val_loss", float("nan")) if state["state"] == "done" else float("nan")
+            rows.append({"arm": arm, "network": run.arm.network, "fold": run.fold, **point, "state": state["state"],
+                         "val_loss": loss, "seconds": state.get("seconds"), "name": run.name})  # fmt: skip
+        table = pd.DataFrame(rows)
+        ended = len(rows) and table["state"].isin(["done", "failed"]).all()
+        return table.assign(chosen=tuning.choose(table) if ended else False)
+
+    @property
+    def chosen(self) -> dict[tuple[str, int], Arm]:
+        """(arm, fold) -> the arm at the point that tuning took; empty until the whole grid is finished."""
+        if not self.tuning_runs:
+            return {}
+        axes = list(tuning.grid(self.experiment)[0])
+        return {
+            (row["arm"], row["fold"]): tuning.at(self.experiment.arms[row["arm"]], {axis: row[axis] for axis in axes})
+            for row in self.tuning[self.tuning["chosen"]].to_dict("records")
+        }
 
     def run_folder(self, run: Run) -> RunFolder:
         """Where one run lies, and its state."""
         return RunFolder(self.folder / run.name)
 
-    def train(self, fresh: bool | None = None) -> pd.DataFrame:
+    def tune(self, fresh: bool | None = None) -> pd.DataFrame:
+        """Train every point of the tuning grid and choose on the validation part; see `tuning`.
+
+        fresh  as in `train`
+
+        Returns the table `tuning`.
+        """
+        self._make(self.tuning_runs, fresh)
+        self.forget()
+        self._tuned = True
+        return self.tuning
+
+    def train(self, fresh: bool | None = None, only: str | None = None) -> pd.DataFrame:
         """Make every planned run that is not yet done; a run that fails keeps its reason and the others go on.
 
         fresh  make finished runs again; by default only when `make reports` asks for it
+        only   the stem of one run (arm-network-scheme-fFOLD-sSEED), for a scheduler that gives each its own job
 
-        Returns one row a run: arm, network, scheme, fold, seed, state, seconds, images/s, parameters, reason.
+        Tunes first where the experiment asks for it and `tune` has not been called. Returns one row a run: arm,
+        network, scheme, fold, seed, state, seconds, images/s, parameters, reason.
+        Raises OSError after the last run when one could not be written, RuntimeError when none could be finished,
+        ValueError when no run is called `only`.
         """
-        fresh = os.environ.get("SCANBOOK_FRESH") == "1" if fresh is None else fresh
-        weights_dir = Path(os.environ["WEIGHTS_DIR"]) if "WEIGHTS_DIR" in os.environ else None
-        teller = Teller(self.runs)
-        for number, run in enumerate(self.runs):
-            folder = self.run_folder(run)
-            try:
-                with folder.make(fresh=fresh, say=teller.note) as work:
-                    teller.start(number, found=work is None)
-                    if work is not None:
-                        facts = perform(run, self.data, work, self.machine, teller.epoch, weights_dir)
-                        folder.write_state(state="done", **facts)
-                        device.give_back_memory()
-            except (ValueError, RuntimeError, OSError) as error:
-                teller.note(f"failed: {error}")
-        teller.end()
+        if self.tuning_runs and not self._tuned:
+            self.tune(fresh)
+        wanted = [run for run in self.runs if only in (None, run.stem)]
+        if not wanted:
+            raise ValueError(f"no run {only!r}; planned are: {', '.join(run.stem for run in self.runs)}")
+        self._make(wanted, fresh)
         self.forget()
         if not any(self.states["state"] == "done"):
             raise RuntimeError("no run could be finished:\n" + "\n".join(self.states["reason"].dropna().unique()))
-        return self.states
+        return self.states if only is None else self.states[self.states["name"].isin([r.name for r in wanted])]
+
+    def _make(self, runs: list[Run], fresh: bool | None) -> None:
+        fresh = os.environ.get("SCANBOOK_FRESH") == "1" if fresh is None else fresh
+        make_runs(runs, self.folder, self.data, self.machine, self.world, fresh=fresh)
 
     def forget(self) -> None:
         """Drop what was read from finished runs, so that it is read again."""
-        for name in ("states", "predictions", "scores", "comparisons", "facts", "history"):
+        for name in ("runs", "tuning", "states", "predictions", "scores", "comparisons", "facts", "history"):
             self.__dict__.pop(name, None)
 
     @functools.cached_property

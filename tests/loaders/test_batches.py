@@ -83,6 +83,40 @@ def test_a_row_named_twice_is_augmented_twice():
     assert torch.equal(alone[0], images[0])
 
 
+def test_each_showing_is_augmented_by_its_own_strengths():
+    mirror, bright = AugmentSpec(flip_horizontal=1.0), AugmentSpec(brightness=0.3)
+    rows, looks = np.array([3, 4, 3, 3]), np.array([0, 1, 1, 2])
+    batches = make(rows, augment=[mirror, bright, TURN], looks=looks, seed=2)
+    images, _, _ = next(batches.epoch(1))
+    plain, _, _ = next(make(rows).epoch(1))
+    assert torch.equal(images[0], plain[0].flip(2))
+    np.testing.assert_allclose((images[1] - plain[1])[(images[1] > 0) & (images[1] < 1)].std(), 0, atol=1e-6)
+    assert not torch.equal(images[2], plain[2].flip(2))
+    shuffled = Batches(
+        IMAGES, LABELS, rows, image_ids=IDS, batch=2, augment=[mirror, bright, TURN], looks=looks, seed=2, shuffle=True
+    )
+    again = torch.cat([images for images, _, _ in shuffled.epoch(1)])
+    for image in images:  # neither order nor batch size changes a look
+        assert any(torch.equal(image, other) for other in again)
+
+
+def test_the_facts_say_what_an_epoch_shows():
+    rows, looks = np.array([0, 1, 0, 0]), np.array([0, 0, 1, 1])
+    facts = make(rows, augment=[TURN, AugmentSpec(grey=1.0)], looks=looks).facts()
+    assert facts == {
+        "batch": 5, "shown": 4, "shown_of_class": [3, 1, 0], "shown_under": [2, 2], "size": 8,
+        "augment": [{"rotate_deg": 30, "flip_horizontal": 0.5, "brightness": 0.2}, {"grey": 1.0}],
+    }  # fmt: skip
+    assert make(rows).facts()["augment"] == []
+
+
+def test_looks_that_fit_no_row_or_no_strengths_are_refused():
+    with pytest.raises(ValueError, match="3 looks for 23 rows"):
+        make(augment=[TURN], looks=np.zeros(3, int))
+    with pytest.raises(ValueError, match="0 to 0"):
+        make(augment=[TURN], looks=np.ones(N, int))
+
+
 def test_neutral_strengths_change_nothing():
     plain, _ = everything(make(), 0)
     neutral, _ = everything(make(augment=AugmentSpec()), 0)

@@ -15,11 +15,12 @@ class Batches:
         self.n_images = len(images)
         self.epochs_asked: list[int] = []
 
-    def epoch(self, e: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def epoch(self, e: int, part: int = 0, parts: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         self.epochs_asked.append(e)
         order = np.random.default_rng(e).permutation(self.n_images) if self.shuffle else range(self.n_images)
         for rows in torch.tensor(list(order)).split(self.batch):
-            yield self.images[rows], self.labels[rows], rows
+            shares = rows.tensor_split(parts)
+            yield self.images[shares[part]], self.labels[shares[part]], shares[part]
 
 
 def squares(n_images: int, size: int = 32, n_classes: int = 2, channels: int = 1, seed: int = 0):

@@ -7,6 +7,8 @@ waited for while training; on a CPU the rows are gathered from the memory-mapped
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +29,8 @@ class Batches:
     image_ids  (N,) names, from which the draws come
     batch      images a batch. The last batch may be smaller; a remainder of one image joins the batch before
                it, because batch normalisation cannot learn from one image
-    augment    strengths, or None: images as they are
+    augment    strengths, or None: images as they are; several where `looks` says which each showing is given
+    looks      int (n,), for each of `rows` the place of its strengths in `augment`; None: the first for all
     seed       of the order and of the draws
     shuffle    a new order each epoch; otherwise the order of `rows`
     device     where the batches are wanted
@@ -43,7 +46,8 @@ class Batches:
         *,
         image_ids: Sequence[str],
         batch: int,
-        augment: AugmentSpec | None = None,
+        augment: AugmentSpec | Sequence[AugmentSpec] | None = None,
+        looks: np.ndarray | None = None,
         seed: int = 0,
         shuffle: bool = False,
         device: str | torch.device = "cpu",
@@ -52,7 +56,10 @@ class Batches:
         self.labels = np.asarray(labels, dtype=np.int64)
         _check(images, self.labels, self.rows, len(image_ids), batch)
         self.images, self.batch, self.seed, self.shuffle = images, batch, seed, shuffle
-        self.augment = None if augment is None or augment.neutral else augment
+        specs = (augment,) if isinstance(augment, AugmentSpec) else tuple(augment or ())
+        self.looks = np.zeros(len(self.rows), dtype=np.int64) if looks is None else np.asarray(looks, dtype=np.int64)
+        _check_looks(self.looks, len(self.rows), len(specs))
+        self.augment = () if all(spec.neutral for spec in specs) else specs
         self.device = torch.device(device)
         self._keys = image_keys([image_ids[row] for row in self.rows]) + _nth_showing(self.rows)
         self._resident = self._to_device()
@@ -73,8 +80,12 @@ class Batches:
             f"{look}, {order}, on {self.device}"
         )
 
-    def epoch(self, e: int) -> Iterator[Batch]:
+    def epoch(self, e: int, part: int = 0, parts: int = 1) -> Iterator[Batch]:
         """Every image once, in the order of epoch `e`.
+
+        part, parts  of each batch only this part, counted from 0: neighbouring images, as evenly dealt as can be,
+                     at least two to a part. A part for which none are left is an empty batch, so that all
+                     parts have as many batches
 
         Yields images float32 (B, C, H, W) in [0, 1], labels int64 (B,) and rows int64 (B,), the row of each
         image in the image array; images and labels on the device, rows on the CPU.
@@ -82,12 +93,35 @@ class Batches:
         order = np.arange(self.n_images)
         if self.shuffle:
             np.random.default_rng([self.seed, e]).shuffle(order)
-        for places in np.split(order, _cuts(self.n_images, self.batch)):
+        for whole in np.split(order, _cuts(self.n_images, self.batch)):
+            shares = np.array_split(whole, min(parts, max(1, len(whole) // 2)))
+            places = shares[part] if part < len(shares) else whole[:0]
             images = self._gather(places)
-            if self.augment is not None:
-                images = apply(images, draw(self.augment, self.seed, e, self._keys[places]))
+            if self.augment:
+                images = apply(images, self._draws(e, places))
             rows = self.rows[places]
             yield images, torch.from_numpy(self.labels[rows]).to(self.device), torch.from_numpy(rows)
+
+    def facts(self) -> dict[str, Any]:
+        """What an epoch really shows: batch, images shown (in all, of each class, under each set of strengths),
+        side of the images in pixels, and each set's strengths that are not neutral."""
+        labels, neutral = self.labels[self.rows], asdict(AugmentSpec())
+        strengths = [{k: v for k, v in asdict(spec).items() if v != neutral[k]} for spec in self.augment]
+        return {
+            "batch": self.batch,
+            "shown": self.n_images,
+            "shown_of_class": np.bincount(labels, minlength=int(self.labels.max()) + 1).tolist(),
+            "shown_under": np.bincount(self.looks, minlength=len(strengths)).tolist(),
+            "augment": strengths,
+            "size": int(self.images.shape[1]),
+        }
+
+    def _draws(self, e: int, places: np.ndarray) -> dict[str, np.ndarray]:
+        """The draws of some showings, each by its own strengths; the key holds image and showing, not the look."""
+        drawn = [draw(spec, self.seed, e, self._keys[places]) for spec in self.augment]
+        if len(drawn) == 1:
+            return drawn[0]
+        return {name: np.choose(self.looks[places], [one[name] for one in drawn]) for name in drawn[0]}
 
     def _gather(self, places: np.ndarray) -> Tensor:
         if self._resident is not None:
@@ -144,6 +178,13 @@ def _nth_showing(rows: np.ndarray) -> np.ndarray:
     nth = np.empty(len(rows), dtype=np.uint64)
     nth[order] = place - np.maximum.accumulate(np.where(first, place, 0))
     return nth
+
+
+def _check_looks(looks: np.ndarray, n_rows: int, n_specs: int) -> None:
+    if len(looks) != n_rows:
+        raise ValueError(f"{len(looks)} looks for {n_rows} rows; each showing needs one")
+    if n_specs and (looks.min() < 0 or looks.max() >= n_specs):
+        raise ValueError(f"looks run from {looks.min()} to {looks.max()}; with {n_specs} augment, 0 to {n_specs - 1}")
 
 
 def _check(images: np.ndarray, labels: np.ndarray, rows: np.ndarray, n_ids: int, batch: int) -> None:

@@ -74,6 +74,11 @@ def _multiplies_bfloat16(device: str) -> tuple[bool, str]:
     return False, f"bfloat16 is not used on {kind}"
 
 
+def instructions() -> str:
+    """The bfloat16 instructions of this CPU, such as "amx_bf16 avx512_bf16"; they move the last digits of a training."""
+    return " ".join(sorted({"amx_bf16", "avx512_bf16"} & _cpu_flags()))
+
+
 def _cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> set[str]:
     """What the processor can do, as the kernel of Linux names it; asks torch where there is no such file."""
     if cpuinfo.exists():

@@ -73,5 +73,9 @@ def save_network(
         "settings": json.dumps(network.settings),
     }
     unfinished = file.with_name(f"{file.name}.tmp")
-    safetensors.torch.save_file({k: v.contiguous() for k, v in state.items()}, unfinished, metadata=metadata)
+    try:
+        safetensors.torch.save_file({k: v.contiguous() for k, v in state.items()}, unfinished, metadata=metadata)
+    except safetensors.SafetensorError as error:  # its own word for a disk that is full
+        unfinished.unlink(missing_ok=True)
+        raise OSError(f"{file.name} could not be written: {error}") from error
     unfinished.replace(file)

@@ -14,16 +14,19 @@ from typing import Any
 import pandas as pd
 import torch
 
+from scanbook.models import checkpoints
+from scanbook.models.checkpoints import Standing
+from scanbook.models.checks import check, check_parts
 from scanbook.models.device import Chosen, choose
-from scanbook.models.epochs import LOSSES, NotANumber, evaluate, train_epoch
+from scanbook.models.epochs import NotANumber, evaluate, train_epoch
 from scanbook.models.logs import open_log
 from scanbook.models.networks import Network, parameter_counts, set_trainable
+from scanbook.models.parallel import ALONE, World
 from scanbook.models.prediction import save_network
-from scanbook.models.schedules import OPTIMISERS, check_schedule, epochs_without_fall, make_optimiser, rate_at
+from scanbook.models.schedules import epochs_without_fall, make_optimiser, rate_at
 
 __all__ = ["FitResult", "NotANumber", "fit"]
 
-SAVE_EVERY = 60  # seconds; each improvement of a short training would cost it a hundredth of its time
 COLUMNS = (
     *("epoch", "stage", "rate", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_precision"),
     *("val_recall", "train_precision", "train_recall", "seconds", "images_per_second", "best"),
@@ -35,7 +38,9 @@ class FitResult:
     """What a training leaves: the table of epochs, and the evaluation at the end of each stage.
 
     `stages` holds a dict a stage: stage, train, epochs (run), best_epoch (lowest validation loss within the
-    stage, counted from the start of training), val_loss and val_accuracy after its last epoch, trainable.
+    stage, counted from the start of training), val_loss and val_accuracy after its last epoch; and what its
+    optimiser really was: its class, rate of the first epoch, momentum, weight_decay, loss, trainable
+    (parameters), frozen (tensors), first_trained (name of the first tensor that learns).
     """
 
     history: pd.DataFrame
@@ -68,11 +73,15 @@ def fit(
     on_epoch: Callable[[dict], None] | None = None,
     positive: str | None = None,
     tensorboard: bool = True,
+    resume: bool = False,
+    save_every: float = 60.0,
+    micro_batches: int = 1,
+    world: World = ALONE,
 ) -> FitResult:
     """Train `network` in place and leave the best epoch's weights in it.
 
-    train, val      .n_images, and .epoch(e) -> (images (B, C, H, W) in [0, 1], labels (B,), rows (B,)); e is the
-                    history's epoch, from 1
+    train, val      .n_images, and .epoch(e, part, parts) -> (images (B, C, H, W) in [0, 1], labels (B,), rows (B,)),
+                    that part of each batch of the history's epoch e, from 1; see `loaders.batches`
     stages          [{"train": "head" | "all" | "from:features.14", "epochs": 10, "rate": 1e-3}, …]; a stage may
                     bring its own optimiser, schedule and early_stopping. Each has a fresh optimiser and goes on
                     from the weights that the stage before ended with
@@ -85,44 +94,55 @@ def fit(
     class_weights   (K,) in the training loss only; None is 1 for all
     seed            of dropout and all else that torch draws. Same seed, batches, threads: same weights, bit for bit
     device, precision, channels_last   see `device.choose`
-    folder          gets history.csv (after each epoch), best.safetensors (after each stage, and once a minute
-                    within it), and tensorboard/<timestamp>/
+    folder          gets history.csv (after each epoch), tensorboard/<timestamp>/, while training last.ckpt, and at
+                    the end best.safetensors
     on_epoch        called after each epoch with its row of history and "epochs_planned"
     positive        class whose precision and recall are counted in a binary task; else the mean over classes
+    resume          go on from the folder's last.ckpt where there is one: the same weights, bit for bit, at the same
+                    number of threads, as if the training had never been cut
+    save_every      seconds between two last.ckpt, written at the end of an epoch: what a cut costs at most, beside
+                    the epoch it fell into. Half a gigabyte for a ResNet-50 with Adam, so not after each short epoch
+    micro_batches   parts that each batch is passed in, for less memory; see `parallel`
+    world           the processes that train together; the first one alone writes
 
     Raises ValueError for what is not allowed, NotANumber when the loss is not finite.
     """
     torch.manual_seed(seed)
-    _check(network, classes, stages, optimiser, schedule, loss, class_weights, positive)
-    started = time.perf_counter()
+    check(network, classes, stages, optimiser, schedule, loss, class_weights, positive)
+    check_parts(micro_batches, world)
     chosen = choose(device, precision, channels_last)
     network.lay_out(chosen.device, chosen.channels_last)
     weights = None if class_weights is None else torch.tensor([float(w) for w in class_weights], device=chosen.device)
     positive_column = list(classes).index(positive) if positive and len(classes) == 2 else None
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    log = open_log(folder / "tensorboard") if tensorboard else None
-    saved = started
-    rows: list[dict] = []
-    stage_ends: list[dict] = []
-    best: dict = {}  # its row of history
-    best_state: dict[str, torch.Tensor] = {}
+    cut = folder / checkpoints.FILE
+    standing, optimiser_state = checkpoints.load(cut, network) if resume and cut.exists() else (Standing(), None)
+    started = time.perf_counter() - standing.seconds
+    log = open_log(folder / "tensorboard") if tensorboard and world.leads else None
+    saved = time.perf_counter()
+    rows = standing.rows
     for number, stage in enumerate(stages, 1):
+        if number <= len(standing.stage_ends):
+            continue
         plan = {"optimiser": optimiser, "schedule": schedule, "early_stopping": early_stopping, **stage}
         set_trainable(network, plan["train"])
         steps = make_optimiser(plan["optimiser"], network.parameters(), plan["rate"], momentum, weight_decay)
-        val_losses: list[float] = []
-        for epoch_of_stage in range(plan["epochs"]):
+        val_losses = [row["val_loss"] for row in standing.of_stage(number)]
+        if val_losses and optimiser_state is not None:  # the stage that was cut
+            steps.load_state_dict(optimiser_state)
+        while len(val_losses) < plan["epochs"] and not _stops(plan, val_losses):
             epoch, epoch_started = len(rows) + 1, time.perf_counter()
-            rate = rate_at(plan["schedule"], plan["rate"], epoch_of_stage, plan["epochs"], val_losses)
+            rate = rate_at(plan["schedule"], plan["rate"], len(val_losses), plan["epochs"], val_losses)
             for group in steps.param_groups:
                 group["lr"] = rate
             try:
                 trained = train_epoch(
-                    network, train, steps, epoch=epoch, loss=loss, class_weights=weights, chosen=chosen
-                ).summary(positive_column)
+                    network, train, steps, epoch=epoch, loss=loss, class_weights=weights, chosen=chosen,
+                    micro_batches=micro_batches, world=world,
+                ).summary(positive_column)  # fmt: skip
                 train_seconds = time.perf_counter() - epoch_started
-                valued = evaluate(network, val, epoch=epoch, loss=loss, chosen=chosen).summary(positive_column)
+                valued = evaluate(network, val, epoch=epoch, loss=loss, chosen=chosen, world=world)
             except NotANumber as error:
                 raise NotANumber(
                     f"{network.name}, stage {number}, epoch {epoch}: {error}. Lower the stage's rate (a tenth of "
@@ -130,56 +150,62 @@ def fit(
                 ) from error
             row = {"epoch": epoch, "stage": number, "rate": rate}
             row |= {f"train_{key}": value for key, value in trained.items()}
-            row |= {f"val_{key}": value for key, value in valued.items()}
+            row |= {f"val_{key}": value for key, value in valued.summary(positive_column).items()}
             row["seconds"] = time.perf_counter() - epoch_started
             row["images_per_second"] = train.n_images / train_seconds
             row["best"] = 0
             rows.append(row)
             val_losses.append(row["val_loss"])
-            if not best or row["val_loss"] < best["val_loss"]:
-                best = row
-                best_state = {k: v.detach().to("cpu", copy=True) for k, v in network.state_dict().items()}
-                if time.perf_counter() - saved > SAVE_EVERY:
-                    saved = _save(network, best_state, best, classes, folder)
-            history = _write_history(rows, best, folder / "history.csv")
-            if log is not None:
-                log.scalars(epoch, {_tag(key): row[key] for key in COLUMNS[2:-1]})
-            patience = plan["early_stopping"]
-            stops = patience is not None and epochs_without_fall(val_losses) >= patience
+            if not standing.best or row["val_loss"] < standing.best["val_loss"]:
+                standing.best = row
+                standing.best_state = {k: v.detach().to("cpu", copy=True) for k, v in network.state_dict().items()}
+            if world.leads:
+                _write_history(rows, standing.best, folder / "history.csv")
+                if log is not None:
+                    log.scalars(epoch, {_tag(key): row[key] for key in COLUMNS[2:-1]})
+                if time.perf_counter() - saved >= save_every:
+                    standing.seconds = time.perf_counter() - started
+                    checkpoints.save(standing, network, steps, cut)
+                    saved = time.perf_counter()
             if on_epoch is not None:
-                left = 0 if stops else plan["epochs"] - epoch_of_stage - 1
+                left = 0 if _stops(plan, val_losses) else plan["epochs"] - len(val_losses)
                 later = sum(s["epochs"] for s in stages[number:])
-                on_epoch({**row, "best": int(best is row), "epochs_planned": epoch + left + later})
-            if stops:
-                break
-        saved = _save(network, best_state, best, classes, folder)
-        stage_ends.append(_stage_end(number, plan, rows, parameter_counts(network)["trainable"]))
+                best = int(standing.best is row)
+                on_epoch({**row, "best": best, "epochs_planned": epoch + left + later})
+        standing.stage_ends.append(_stage_end(number, plan, standing.of_stage(number), network, steps, loss))
     if log is not None:
         log.close()
-    network.load_state_dict(best_state)
+    if world.leads:
+        best_file = folder / "best.safetensors"
+        save_network(network, standing.best_state, best_file, classes=list(classes), epoch=standing.best["epoch"])
+        cut.unlink(missing_ok=True)
+    network.load_state_dict(standing.best_state)
     network.eval()
     return FitResult(
-        history=history,
-        best_epoch=best["epoch"],
-        best_val_loss=best["val_loss"],
+        history=_history(rows, standing.best),
+        best_epoch=standing.best["epoch"],
+        best_val_loss=standing.best["val_loss"],
         seconds=time.perf_counter() - started,
-        stages=stage_ends,
+        stages=standing.stage_ends,
         chosen=chosen,
     )
 
 
-def _save(network: Network, state: dict, best: dict, classes: Sequence[str], folder: Path) -> float:
-    save_network(network, state, folder / "best.safetensors", classes=list(classes), epoch=best["epoch"])
-    return time.perf_counter()
+def _stops(plan: Mapping, val_losses: list[float]) -> bool:
+    """Whether early stopping ends the stage here."""
+    patience = plan["early_stopping"]
+    return patience is not None and epochs_without_fall(val_losses) >= patience
 
 
-def _write_history(rows: list[dict], best: dict, file: Path) -> pd.DataFrame:
+def _history(rows: list[dict], best: dict) -> pd.DataFrame:
     history = pd.DataFrame(rows, columns=list(COLUMNS))
-    history["best"] = (history["epoch"] == best["epoch"]).astype(int)
+    return history.assign(best=(history["epoch"] == best["epoch"]).astype(int))
+
+
+def _write_history(rows: list[dict], best: dict, file: Path) -> None:
     unfinished = file.with_name(f"{file.name}.tmp")
-    history.to_csv(unfinished, index=False)
+    _history(rows, best).to_csv(unfinished, index=False)
     os.replace(unfinished, file)
-    return history
 
 
 def _tag(column: str) -> str:
@@ -187,8 +213,12 @@ def _tag(column: str) -> str:
     return f"{name}/{part}" if part in ("train", "val") else column
 
 
-def _stage_end(number: int, plan: Mapping, rows: list[dict], trainable: int) -> dict:
-    own = [row for row in rows if row["stage"] == number]
+def _stage_end(
+    number: int, plan: Mapping, own: list[dict], network: Network, steps: torch.optim.Optimizer, loss: str
+) -> dict:
+    """What a stage did, read from the objects that did it and not from what was asked of them."""
+    group = steps.param_groups[0]
+    learning = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
     return {
         "stage": number,
         "train": plan["train"],
@@ -196,37 +226,12 @@ def _stage_end(number: int, plan: Mapping, rows: list[dict], trainable: int) -> 
         "best_epoch": min(own, key=lambda row: row["val_loss"])["epoch"],
         "val_loss": own[-1]["val_loss"],
         "val_accuracy": own[-1]["val_accuracy"],
-        "trainable": trainable,
+        "loss": loss,
+        "optimiser": type(steps).__name__,
+        "rate": own[0]["rate"],
+        "momentum": group.get("momentum"),
+        "weight_decay": group["weight_decay"],
+        "trainable": parameter_counts(network)["trainable"],
+        "frozen": sum(not parameter.requires_grad for parameter in network.parameters()),
+        "first_trained": learning[0],
     }
-
-
-def _check(
-    network: Network,
-    classes: Sequence[str],
-    stages: Sequence[Mapping],
-    optimiser: str,
-    schedule: Mapping,
-    loss: str,
-    class_weights: Sequence[float] | None,
-    positive: str | None,
-) -> None:
-    """Refuse before the first image what would fail, or pass for something else, hours later."""
-    n_classes = network.settings["n_classes"]
-    if len(classes) != n_classes:
-        raise ValueError(f"{network.name} has {n_classes} outputs for {len(classes)} classes: {', '.join(classes)}")
-    if positive is not None and positive not in classes:
-        raise ValueError(f"positive class {positive!r} is none of {', '.join(classes)}")
-    if loss not in LOSSES:
-        raise ValueError(f"loss {loss!r} is not known; allowed are {' and '.join(LOSSES)}")
-    if class_weights is not None and len(class_weights) != n_classes:
-        raise ValueError(f"{len(class_weights)} class weights for {n_classes} classes")
-    if not stages:
-        raise ValueError("no stages; at least one {train, epochs, rate} is needed")
-    for number, stage in enumerate(stages, 1):
-        missing = {"train", "epochs", "rate"} - stage.keys()
-        if missing or stage["epochs"] < 1 or stage["rate"] <= 0:
-            raise ValueError(f"stage {number} is {dict(stage)}; it needs train, epochs from 1 and a rate above 0")
-        check_schedule(stage.get("schedule", schedule))
-        if stage.get("optimiser", optimiser) not in OPTIMISERS:
-            raise ValueError(f"stage {number}: optimiser is none of {', '.join(OPTIMISERS)}")
-        set_trainable(network, stage["train"])  # refuses a module that is not there

@@ -1,0 +1,121 @@
+"""What a page was made from, written down beside it: whether it is still true, and if not, why.
+
+A page depends on its notebook, its parameters, the images, the code of every room that can reach it, and the versions
+and processor it ran on. `make reports RESUME=1` leaves alone what is unchanged in all of them.
+"""
+
+import hashlib
+import json
+import os
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from scanbook import params, record, sources
+from scanbook.differences import differing
+from scanbook.report.provenance import PACKAGES, cores, processor
+
+SUMMARY = "summary"
+APART = ("cli.py", "__main__.py", "freshness.py", "differences.py", "report/index.py", "report/progress.py")
+
+
+def made_from(root: Path, name: str, profile: str, overrides: dict[str, Any]) -> dict[str, Any]:
+    """Everything one page depends on, as nested plain values; what is large is a hash.
+
+    Raises ParamsError when the parameter file cannot be followed.
+    """
+    found: dict[str, Any] = {
+        "notebook": _notebook(root / "notebooks" / f"{name}.ipynb"),
+        "machine": {"processor": processor(), "cores": cores()},
+        "versions": {package: _version(package) for package in PACKAGES},
+    }
+    code = {room: digest for room, digest in sources.rooms().items() if room not in APART}
+    if name == SUMMARY:
+        tables = root.glob(f"runs/*/record-{profile}/*.csv")
+        found["records"] = {f.relative_to(root).as_posix(): _digest(f.read_bytes()) for f in sorted(tables)}
+        needed: set[str] = set()
+    else:
+        experiment = params.load(root / "params" / f"{name}.yaml", profile, overrides)
+        found["parameters"] = json.loads(experiment.model_dump_json())
+        needed = sources.reach(f"phantoms/{experiment.data.folder}.py") if experiment.phantoms else set()
+        base = Path(os.environ.get("DATA_DIR") or root / "data") / experiment.data.folder
+        found["images"] = "" if experiment.phantoms else _listing(base)
+        found["weights"] = _listing(Path(os.environ["WEIGHTS_DIR"])) if os.environ.get("WEIGHTS_DIR") else ""
+    found["source"] = {room: h for room, h in code.items() if not room.startswith("phantoms/") or room in needed}
+    return found
+
+
+def seal(root: Path, name: str, profile: str, page: Path, origin: dict[str, Any]) -> dict[str, Any]:
+    """What to keep of a finished page, so that `stale` can tell later: its own hash, origin and runs."""
+    runs = record.folder_of(root, name, profile) / "runs.txt"
+    return {
+        "made_from": origin,
+        "page": _digest(page.read_bytes()),
+        "runs": runs.read_text(encoding="utf-8").split() if runs.exists() and name != SUMMARY else [],
+    }
+
+
+def stale(root: Path, name: str, profile: str, kept: dict[str, Any], origin: dict[str, Any]) -> list[str]:
+    """Why a page would be made again, a sentence each; empty when it would not.
+
+    kept    what page.json holds: state, reason, and what `seal` gave
+    origin  `made_from` of now
+    """
+    page = root / "reports" / f"{name}.html"
+    if kept.get("state") != "done":
+        return [
+            f"not finished: {kept.get('state', 'missing')}" + (f" ({kept['reason']})" if kept.get("reason") else "")
+        ]
+    if "made_from" not in kept:
+        return ["what it was made from was not kept"]
+    if not page.is_file():
+        return [f"reports/{page.name} is gone"]
+    if _digest(page.read_bytes()) != kept["page"]:
+        return [f"reports/{page.name} is another one: of another profile, or edited"]
+    gone = [run for run in kept["runs"] if not (root / "runs" / name / run / "predictions.csv").is_file()]
+    reasons = [f"run {run} is gone" for run in gone]
+    for key, old, new in differing(kept["made_from"], origin):
+        top, _, rest = key.partition(".")
+        if top == "source":
+            reasons.append(f"code {'changed' if old and new else 'new' if new else 'gone'}: {rest}")
+        elif top in ("notebook", "images", "weights"):
+            reasons.append(f"the {top} changed")
+        elif top == "records":
+            reasons.append(f"{rest} changed")
+        else:
+            reasons.append(f"{rest}: {_short(old)} → {_short(new)}")
+    return reasons
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _notebook(file: Path) -> str:
+    """A hash of what a notebook says and runs: ids, outputs and counts of its cells do not matter."""
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    told = [(c["cell_type"], "".join(c["source"]), sorted(c.get("metadata", {}).get("tags", []))) for c in cells]
+    return _digest(json.dumps(told).encode())
+
+
+def _listing(folder: Path) -> str:
+    """A hash over names, sizes and times of all files below a folder: quick, and any change of a file shows."""
+    lines = []
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            state = os.stat(os.path.join(place, name))
+            lines.append(f"{os.path.relpath(place, folder)}/{name} {state.st_size} {state.st_mtime_ns}")
+    return _digest("\n".join(lines).encode())
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
