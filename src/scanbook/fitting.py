@@ -112,6 +112,7 @@ def perform(
         "parameters": int(counts["total"]),
         "weights": network.report,
         "n_train": len(rows["train"]),
+        "train_of_class": np.bincount(labels[rows["train"]], minlength=len(classes)).tolist(),
         "n_val": len(rows["val"]),
         "n_test": len(rows["test"]),
         "shown": {**train.facts(), "synthetic": part.n_synthetic},
