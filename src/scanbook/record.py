@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from scanbook import openings
+from scanbook import openings, tuning
 from scanbook.metrics import scores as scoring
 from scanbook.metrics import verdicts
 from scanbook.names import pretty
@@ -54,6 +54,11 @@ def facts(study: "Study") -> pd.DataFrame:
     looks, trainings = openings.count(study.folder, study.data.fingerprint)
     note("n_test_openings", looks, "times", trainings)
     note("n_tuning_runs", len(study.tuning_runs), "runs")
+    if len(study.tuning_runs):
+        for arm, points in study.tuning.groupby("arm", sort=False):
+            means = points.groupby([axis for axis in tuning.AXES if axis in points])["val_loss"].mean()
+            note(f"tuning_{arm}_best_loss", float(means.min()), "", len(points))
+            note(f"tuning_{arm}_worst_loss", float(means.max()), "", len(points))
     note("n_runs", len(study.runs), "runs")
     done = study.states[study.states["state"] == "done"]
     note("n_runs_done", len(done), "runs", len(study.runs))

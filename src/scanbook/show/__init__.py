@@ -18,10 +18,11 @@ from scanbook.show.pictures import (
     samples,
     twins,
 )
+from scanbook.show.searching import grid
 from scanbook.show.tables import cost, experiment, files, networks, provenance, results, say, training, verdicts
 
 __all__ = [
     "answer", "augmented", "budget", "claimed", "conclude", "confusions", "cost", "counts", "curves", "experiment",
-    "files", "gap", "headline", "label_check", "mistakes", "networks", "one_image", "provenance", "residual_block",
+    "files", "gap", "grid", "headline", "label_check", "mistakes", "networks", "one_image", "provenance", "residual_block",
     "results", "roc", "samples", "say", "stages", "training", "twins", "verdicts", "versus",
 ]  # fmt: skip

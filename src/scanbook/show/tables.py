@@ -148,8 +148,16 @@ def results(study: Study) -> Plate:
             )
         rows.append(row)
     caption = (f"Test part: {n['n_images'].iloc[0]} images of {n['n_groups'].iloc[0]} {study.experiment.data.unit}. "
-               f"In brackets the 95 % interval, {study.experiment.data.unit} redrawn.")  # fmt: skip
+               f"In brackets the 95 % interval, {study.experiment.data.unit} redrawn. {_looks(study)}")  # fmt: skip
     return show_table(pd.DataFrame(rows), caption, title="Scores", key="results", src="scores.csv")
+
+
+def _looks(study: Study) -> str:
+    """How often the test part of these images has been scored here: the more often, the less a good score means."""
+    row = study.facts.set_index("key").loc["n_test_openings"]
+    looks, trainings = int(row["value"]), int(row["n"])
+    return (f"On this machine the test parts of these images have been scored {looks} times, by {trainings} different "
+            f"trainings.")  # fmt: skip
 
 
 def verdicts(study: Study) -> Plate:

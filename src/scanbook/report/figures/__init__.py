@@ -10,6 +10,7 @@ from .counts import class_balance
 from .curves import learning_curves, roc_curves
 from .diagrams import residual_block
 from .images import answers, augmentation_grid, image_and_bars, samples_by_class
+from .tuning import tuning_grid
 
 __all__ = [
     "answers",
@@ -27,4 +28,5 @@ __all__ = [
     "roc_curves",
     "samples_by_class",
     "scores_forest",
+    "tuning_grid",
 ]
