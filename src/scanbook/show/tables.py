@@ -57,7 +57,7 @@ def networks(study: Study) -> Plate:
     """Each arm: its network, what it stands for, how many parameters, how it is split, what it is for."""
     rows = []
     for name, arm in study.experiment.arms.items():
-        grey, own = arm.image.colour == "grey", arm.image.normalise == "training"
+        grey, own = arm.image.colour == "grey", arm.image.normalise != "imagenet"
         built = nets.build(arm.network, len(study.classes), dropout=arm.training.dropout, head=arm.training.head,
                            channels=1 if grey else 3, mean=[0.5] if own else nets.IMAGENET_MEAN,
                            std=[0.5] if own else nets.IMAGENET_STD, image_size=arm.image.size, seed=0)  # fmt: skip
