@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="make the runs of one assignment without a notebook")
     train.add_argument("name", metavar="NAME")
     train.add_argument("--fresh", action="store_true", help="make finished runs again")
-    train.add_argument("--run", metavar="RUN", help="only this one, arm-network-scheme-fFOLD-sSEED; --list names them")
+    train.add_argument("--only", "--run", metavar="RUN", help="one run, arm-network-scheme-fFOLD-sSEED; see --list")
     train.add_argument("--list", action="store_true", help="make nothing: name the planned runs and their states")
     _common(train, _train)
 
@@ -146,7 +146,7 @@ def _train(args: argparse.Namespace) -> int:
             return 0
         if study.world.leads:
             print(study)
-        states = study.train(fresh=args.fresh, only=args.run)
+        states = study.train(fresh=args.fresh, only=args.only)
         if study.world.leads:
             print(states[["name", "state", "seconds"]].to_string(index=False))
     finally:
