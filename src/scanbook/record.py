@@ -18,6 +18,7 @@ from scanbook.names import pretty
 if TYPE_CHECKING:
     from scanbook.study import Study
 
+TABLES = ("facts", "scores", "comparisons")
 COMPARISON_COLUMNS = ["assignment", "question", "a", "b", "metric", "difference", "low", "high", "p", "p_holm",
                       "margin", "n_groups", "verdict", "sentence", "arm_a", "arm_b"]  # fmt: skip
 
@@ -126,10 +127,10 @@ def write(study: "Study") -> Path:
     """
     folder = folder_of(study.root, study.experiment.name, study.experiment.profile)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("facts", "scores", "comparisons"):
-        beside = folder / f"{name}.csv.new"
-        getattr(study, name).to_csv(beside, index=False)
-        os.replace(beside, folder / f"{name}.csv")
+    for name in TABLES:
+        getattr(study, name).to_csv(folder / f"{name}.csv.new", index=False)
+    for name in TABLES:  # only when all three could be computed and written
+        os.replace(folder / f"{name}.csv.new", folder / f"{name}.csv")
     done = study.states[study.states["state"] == "done"]
     (folder / "runs.txt").write_text("\n".join(done["name"]) + "\n", encoding="utf-8")
     return folder
@@ -143,9 +144,9 @@ def folder_of(root: Path, assignment: str, profile: str) -> Path:
 def read(root: Path, assignment: str, profile: str) -> dict[str, pd.DataFrame] | None:
     """The three tables of an assignment, or None where it has not been run under this profile."""
     folder = folder_of(root, assignment, profile)
-    if not (folder / "scores.csv").exists():
+    if not all((folder / f"{name}.csv").exists() for name in TABLES):
         return None
-    return {name: pd.read_csv(folder / f"{name}.csv") for name in ("facts", "scores", "comparisons")}
+    return {name: pd.read_csv(folder / f"{name}.csv") for name in TABLES}
 
 
 def score(table: pd.DataFrame, arm: str, metric: str, split: str = "test") -> pd.Series | None:

@@ -18,11 +18,11 @@ from scanbook.show.pictures import (
     samples,
     twins,
 )
-from scanbook.show.searching import grid
+from scanbook.show.searching import grid, spread
 from scanbook.show.tables import cost, experiment, files, networks, provenance, results, say, training, verdicts
 
 __all__ = [
     "answer", "augmented", "budget", "claimed", "conclude", "confusions", "cost", "counts", "curves", "experiment",
     "files", "gap", "grid", "headline", "label_check", "mistakes", "networks", "one_image", "provenance", "residual_block",
-    "results", "roc", "samples", "say", "stages", "training", "twins", "verdicts", "versus",
+    "results", "roc", "samples", "say", "spread", "stages", "training", "twins", "verdicts", "versus",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from scanbook.report import figures
 from scanbook.report.plates import Plate
 from scanbook.report.words import Prose
 from scanbook.report.words import say as fill
+from scanbook.show.values import values
 from scanbook.study import Study
 
 
@@ -35,6 +36,18 @@ def grid(study: Study) -> Plate | Prose:
     )
     return Plate(figures.tuning_grid(table), caption, f"{alt}.", shown, title="Searched before the test part was opened",
                  key="tuning", src="facts.csv")  # fmt: skip
+
+
+def spread(study: Study) -> Prose:
+    """How far tuning can move one network, beside how far the two stand apart at their best points."""
+    if study.experiment.tuning is None:
+        return fill("How far tuning can move a network is measured in the profiles sample and full; here nothing was "
+                    "searched, so the verdict above is about one shared rate.", {})  # fmt: skip
+    return fill("From its best point to its worst, ResNet's validation loss goes from {tuning_resnet_best_loss} to "
+                "{tuning_resnet_worst_loss}, and VGG's from {tuning_vgg_best_loss} to {tuning_vgg_worst_loss}. "
+                "{n_tuning_runs} trainings were spent on this.",
+                values(study, "{tuning_resnet_best_loss}{tuning_resnet_worst_loss}{tuning_vgg_best_loss}"
+                              "{tuning_vgg_worst_loss}{n_tuning_runs}"))  # fmt: skip
 
 
 def _often(points: pd.Series, folds: int) -> str:
