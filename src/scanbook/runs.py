@@ -60,6 +60,7 @@ class RunFolder:
             if self._is_whole(self.part):
                 self._publish()
             if self._is_whole(self.path) and (not fresh or waited):
+                shutil.rmtree(self.part, ignore_errors=True)
                 yield None  # a run that another process has just made counts as fresh
                 return
             if fresh:

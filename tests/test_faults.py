@@ -1,0 +1,161 @@
+"""Whatever ends a notebook, nothing half-made passes for done, and RESUME ends where an undisturbed run does.
+
+Four small assignments are disturbed at once: a kernel killed as the study opens, one in the middle of training, one in
+the last cell, and a writer whose quota runs out while it saves its network. A fifth one is left in peace.
+"""
+
+import html
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import nbformat
+import pandas as pd
+import pytest
+import tiny
+import yaml
+
+
+DISTURBED = {"heart": "open", "artery": "train", "xray": "end", "fetal": "full"}
+CELLS = (
+    """
+import os, resource, signal, threading, time
+from pathlib import Path
+from scanbook import open_study, show
+
+def disturb(moment):
+    flag = Path("..") / f"{params.split('/')[-1]}.{moment}"
+    if flag.exists():
+        flag.unlink()
+        return True
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def kill_in_training():
+    while not list((study.folder).glob("*.part/last.ckpt")):
+        time.sleep(0.005)
+    kill()
+
+if disturb("open"):
+    kill()
+study = open_study(params, profile, overrides)
+""",
+    """
+if disturb("train"):
+    threading.Thread(target=kill_in_training).start()
+if disturb("full"):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+study.train()
+""",
+    """
+if disturb("end"):
+    kill()
+show.headline(study)
+show.conclude(study)
+""",
+)
+
+
+def small_book(root):
+    """Five assignments with one or two small networks each, and a notebook of three cells."""
+    for name in ("params", "notebooks"):
+        (root / name).mkdir(parents=True)
+    for name in tiny.FIVE:
+        raw = yaml.safe_load((tiny.REPOSITORY / "params" / f"{name}.yaml").read_text())
+        raw["arms"] = {arm: {"network": "small_cnn", "scheme": scheme} for arm, scheme in
+                       (("random_split", "random"), ("resnet", raw["split"]["scheme"]))}  # fmt: skip
+        raw["comparisons"], raw["lesson"], raw["tuning"] = [], {}, {}
+        stage = {"train": "all", "epochs": 6, "rate": 1e-3}
+        raw["profiles"] = {"sample": {
+            "weights": "none", "seeds": [0], "split.fractions": [0.4, 0.2, 0.4], "split.folds": 1, "cap_per_class": 24,
+            "image.size": 48, "image.normalise": "training", "training.batch": 8, "training.stages": [stage],
+            "training.threads": 1, "training.checkpoint_s": 0, "training.balance": "none",
+        } | ({"data.block": 6} if name == "lung" else {})}  # fmt: skip
+        (root / "params" / f"{name}.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+        parameters = nbformat.v4.new_code_cell(f'params = "params/{name}.yaml"\nprofile = "sample"\noverrides = {{}}')
+        parameters.metadata["tags"] = ["parameters"]
+        cells = [parameters, *map(nbformat.v4.new_code_cell, CELLS)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), root / "notebooks" / f"{name}.ipynb")
+    return root
+
+
+def make(root, *options):
+    """`scanbook report --all` in a process of its own: its exit status and what it said."""
+    command = [sys.executable, "-m", "scanbook", "report", *tiny.FIVE, *options]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=400, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def state(root, name):
+    return json.loads((root / "runs" / name / "record-sample" / "page.json").read_text())["state"]
+
+
+def scores(root, name):
+    return pd.read_csv(root / "runs" / name / "record-sample" / "scores.csv")
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory):
+    """A book made undisturbed; another that is made, disturbed while it is made again, and resumed."""
+    whole, hurt = (small_book(tmp_path_factory.mktemp(name)) for name in ("whole", "hurt"))
+    first = make(whole)
+    assert first[0] == 0, first[1]
+    assert make(hurt, "--jobs", "3")[0] == 0
+    good = {name: (hurt / "reports" / f"{name}.html").read_bytes() for name in tiny.FIVE}
+    for name, moment in DISTURBED.items():
+        (hurt / f"{name}.yaml.{moment}").touch()
+    status, said = make(hurt)
+    after = SimpleNamespace(
+        status=status, said=said, states={name: state(hurt, name) for name in tiny.FIVE},
+        failures={name: hurt / "reports" / f"{name}.failed.html" for name in tiny.FIVE},
+        texts={p.name: p.read_text(encoding="utf-8") for p in (hurt / "reports").glob("*.html")},
+        kept={name: (hurt / "reports" / f"{name}.html").read_bytes() == good[name] for name in tiny.FIVE},
+        cut={name: [json.loads((p / "state.json").read_text())["state"] for p in (hurt / "runs" / name).glob("*.part")]
+             for name in tiny.FIVE},
+    )  # fmt: skip
+    return SimpleNamespace(whole=whole, hurt=hurt, after=after, resumed=make(hurt, "--resume"))
+
+
+def test_each_notebook_is_told_as_what_it_is_and_make_fails(books):
+    expected = {"heart": "killed", "artery": "killed", "xray": "killed", "fetal": "failed", "lung": "done"}
+    assert books.after.states == expected
+    assert books.after.status == 1
+    assert all(f"{name} (reports/{name}.failed.html)" in books.after.said for name in DISTURBED)
+
+
+def test_the_last_good_pages_stay_and_the_one_left_in_peace_is_made_again(books):
+    assert books.after.kept == {"heart": True, "artery": True, "xray": True, "fetal": True, "lung": False}
+
+
+def test_each_failure_page_says_where_it_ended(books):
+    for name, cell in (("heart", "open_study(params"), ("artery", "study.train()"), ("xray", "show.conclude(study)")):
+        text = books.after.texts[f"{name}.failed.html"]
+        assert "signal 9" in text
+        assert html.escape(cell) in text or cell in text, name
+    assert "could not be written" in books.after.texts["fetal.failed.html"]
+    assert "lung.failed.html" not in books.after.texts
+    index = books.after.texts["index.html"]
+    assert all(f"{name}.failed.html" in index for name in DISTURBED)
+
+
+def test_a_run_that_was_cut_is_not_done(books):
+    assert books.after.cut["artery"] == ["running"]  # whoever wrote that holds no lock any more
+    assert set(books.after.cut["fetal"]) == {"failed"}
+    assert books.after.cut["lung"] == []
+
+
+def test_resume_ends_with_the_scores_of_a_book_that_nothing_disturbed(books):
+    assert books.resumed[0] == 0, books.resumed[1]
+    for name in tiny.FIVE:
+        assert state(books.hurt, name) == "done"
+        pd.testing.assert_frame_equal(scores(books.hurt, name), scores(books.whole, name))
+        assert not (books.hurt / "reports" / f"{name}.failed.html").exists()
+    assert "lung    nothing has changed" in books.resumed[1]
+
+
+def test_no_half_written_file_is_left(books):
+    left = [p.name for pattern in ("runs/*/*.part", "runs/*/*.old", "**/*.new", "**/*.tmp") for p in
+            books.hurt.glob(pattern)]  # fmt: skip
+    assert left == []
