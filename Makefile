@@ -8,10 +8,11 @@ PY      ?= $(ENV)/bin/python
 READY   := $(if $(filter $(ENV)/bin/python,$(PY)),$(ENV)/.ready)
 RESUME  ?=
 JOBS    ?=
+BENCH   ?=
 OPTIONS  = --profile $(PROFILE) $(if $(RESUME),--resume) $(if $(JOBS),--jobs $(JOBS))
 
 .DEFAULT_GOAL := help
-.PHONY: help env reports test lint lab tensorboard format lock clean
+.PHONY: help env reports test lint lab tensorboard bench format lock clean
 
 help:  ## this list
 	@echo "scanbook: five student assignments on medical images, run again properly"
@@ -55,6 +56,9 @@ lab: $(READY)  ## JupyterLab in notebooks/
 
 tensorboard: $(READY)  ## training curves of all runs, on loopback
 	@$(PY) -m tensorboard.main --logdir runs --host 127.0.0.1
+
+bench: $(READY)  ## speed beside fastai and Keras, each in an environment of its own; BENCH=whole takes longer
+	@$(PY) benchmarks/speed $(if $(filter whole,$(BENCH)),--whole)
 
 format: $(READY)  ## ruff format, and notebooks stripped of outputs
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix . && $(PY) -m nbstripout --keep-id notebooks/*.ipynb
