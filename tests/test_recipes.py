@@ -89,7 +89,8 @@ def words(run) -> dict:
     """A finished run in the terms of a recipe."""
     shown, n_all = run.shown, sum(run.train_of_class)
     equal = len(set(run.shown["shown_of_class"])) == 1
-    resampled = ("smote" if shown["synthetic"] else "copies" if len(shown["shown_under"]) > 1 else "none")  # fmt: skip
+    again = sum(shown["shown_under"][1:])  # showings under the second set of augmentations and after
+    resampled = "smote" if shown["synthetic"] else "copies" if again else "none"
     assert equal or resampled == "none"
     assert shown["shown"] == (n_all if resampled == "none" else len(run.train_of_class) * max(run.train_of_class))
     normalise = {(0.485, 0.456, 0.406): "imagenet", (0.0,): "none"}.get(tuple(run.network["mean"]), "training")

@@ -119,7 +119,8 @@ def smote(
     class, the pixels taken as one long vector. Pixel blends of CT slices are not anatomy: half of one chest shines
     through another. The source asks for SMOTE, so it is here to be measured.
 
-    images      uint8 (N, H, W, C), of the training part; held in memory as float32 vectors, twice over
+    images      uint8 (N, H, W, C), of the training part; held in memory as float32 vectors, twice over: 4,700 X-rays of
+                224 px take 4.3 GB and, on one core, 20 seconds
     labels      int (N,)
     neighbours  to choose from (Chawla's 5); one less than the smallest class to be filled up has, where that is less
 
