@@ -4,7 +4,11 @@ The tests of the whole line share one run of it; nothing is replaced but counts 
 """
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+
+import nbformat
+import yaml
 
 from scanbook import params
 
@@ -29,3 +33,26 @@ def shrunk(name: str, images: int = 30) -> dict:
         stages = TWO_STAGES if len(arm.training.stages) > 1 else EPOCH
         found[f"arms.{arm.name}.training.stages"] = stages
     return found
+
+
+def small_book(root: Path, cells: Sequence[str], names: Sequence[str] = FIVE, epochs: int = 6) -> Path:
+    """Assignments with the smallest network under two deals, in notebooks of the given cells and no words."""
+    for folder in ("params", "notebooks"):
+        (root / folder).mkdir(parents=True)
+    for name in names:
+        raw = yaml.safe_load((REPOSITORY / "params" / f"{name}.yaml").read_text(encoding="utf-8"))
+        deals = {"random_split": "random", "resnet": raw["split"]["scheme"]}
+        raw["arms"] = {arm: {"network": "small_cnn", "scheme": scheme} for arm, scheme in deals.items()}
+        raw["comparisons"], raw["lesson"], raw["tuning"] = [], {}, {}
+        raw["profiles"] = {"sample": {
+            "weights": "none", "seeds": [0], "split.fractions": [0.4, 0.2, 0.4], "split.folds": 1, "cap_per_class": 24,
+            "image.size": 48, "image.normalise": "training", "training.batch": 8, "training.threads": 1,
+            "training.stages": [{"train": "all", "epochs": epochs, "rate": 1e-3}], "training.checkpoint_s": 0,
+            "training.balance": "none",
+        } | ({"data.block": 6} if name == "lung" else {})}  # fmt: skip
+        (root / "params" / f"{name}.yaml").write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
+        parameters = nbformat.v4.new_code_cell(f'params = "params/{name}.yaml"\nprofile = "sample"\noverrides = {{}}')
+        parameters.metadata["tags"] = ["parameters"]
+        book = nbformat.v4.new_notebook(cells=[parameters, *map(nbformat.v4.new_code_cell, cells)])
+        nbformat.write(book, root / "notebooks" / f"{name}.ipynb")
+    return root
