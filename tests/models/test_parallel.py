@@ -77,7 +77,8 @@ def test_parts_differ_from_the_whole_batch_only_through_batch_norm(tmp_path):
         network.train = lambda mode=True: network  # no dropout: then nothing of a batch depends on its other images
         fit(network, toy_batches(20, shuffle=True), toy_batches(12, seed=1), classes=["well", "sick"],
             stages=[{"train": "all", "epochs": 1, "rate": 1e-2}], optimiser="sgd", schedule={"name": "constant"},
-            device="cpu", precision="float32", class_weights=[0.5, 2.0], folder=folder, tensorboard=False, **changes)  # fmt: skip
+            device="cpu", precision="float32", class_weights=[0.5, 2.0], folder=folder, tensorboard=False,
+            **changes)  # fmt: skip
         return network.state_dict()
 
     whole, parts = plain(tmp_path / "1"), plain(tmp_path / "2", micro_batches=2)
