@@ -1,5 +1,7 @@
 """Weights and bias in numbers worked out by hand; what is shown again or blended stays on its side of the split."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -110,6 +112,12 @@ def test_equal_classes_need_no_synthetic_image():
 def test_a_class_of_one_image_has_no_neighbour_to_be_blended_with():
     with pytest.raises(ValueError, match=r"class \[1\] has one training image.*resample by copies"):
         smote(IMAGES[:4], np.array([0, 0, 0, 1]), 2)
+
+
+def test_an_environment_without_imbalanced_learn_is_told_so_and_not_struck_down(monkeypatch):
+    monkeypatch.setitem(sys.modules, "imblearn.over_sampling", None)
+    with pytest.raises(ValueError, match="needs the package imbalanced-learn"):
+        smote(IMAGES, LABELS, 3)
 
 
 def test_the_part_with_synthetic_images_holds_no_validation_or_test_image():

@@ -125,7 +125,8 @@ def smote(
     neighbours  to choose from (Chawla's 5); one less than the smallest class to be filled up has, where that is less
 
     Returns the synthetic images alone, uint8 (M, H, W, C), and their labels int64 (M,). Raises ValueError when a
-    class has no image, or only one where more are needed: alone it has no neighbour.
+    class has no image, or only one where more are needed (alone it has no neighbour), and where imbalanced-learn
+    is not installed.
     """
     labels = np.asarray(labels, dtype=np.int64)
     counts = _counts(labels, n_classes)
@@ -138,8 +139,13 @@ def smote(
             f"SMOTE: class {np.flatnonzero(counts == 1).tolist()} has one training image and so no neighbour "
             f"(counts {counts.tolist()}); add images, or resample by copies"
         )
-    from imblearn.over_sampling import SMOTE  # two seconds of import that only one arm in five sets needs
-
+    try:
+        from imblearn.over_sampling import SMOTE  # two seconds of import that most runs do without
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            "SMOTE needs the package imbalanced-learn, which this environment lacks; install it (it is in "
+            "requirements.lock), or set training.resample to {by: none}"
+        ) from error
     method = SMOTE(k_neighbors=min(neighbours, smallest - 1), random_state=seed)
     vectors = np.asarray(images).reshape(len(images), -1).astype(np.float32)
     blended, blended_labels = method.fit_resample(vectors, labels)
