@@ -4,7 +4,7 @@
 takes no pre-trained weights; all else is the full profile's. What is compared is read from the finished runs: from
 what optimiser, parameters and batches said of themselves while they worked, and from the weights' file.
 
-    python -m pytest tests/test_recipes.py -s      prints the table: recipe, read back, equal?
+    python -m pytest tests/test_recipes.py -s -n 0      prints a line an arm: what was read back, how much is equal
 """
 
 import functools
