@@ -63,6 +63,28 @@ def test_their_losses_and_logits_equal_those_of_one_process_with_the_same_parts(
     assert apart < 0.02  # of the spread between images
 
 
+def test_training_needs_nothing_that_only_pages_need(tmp_path):
+    root = tiny.copy_of_the_book(tmp_path)
+    program = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("papermill", "nbconvert", "nbformat", "nbclient", "IPython", "matplotlib", "seaborn",
+                                  "jupyter_client", "tensorboard"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+from scanbook import open_study
+study = open_study("heart", "sample", {"cap_per_class": 8, "tuning": None, "image.size": 32})
+study.train(only="patient_split-small_cnn-grouped-f0-s0")
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=root, capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (
+        json.loads((root / "runs" / "heart").glob("patient_split-*/state.json").__next__().read_text())["epochs"] == 6
+    )
+
+
 def rank_of(pid):
     variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     return next((int(v.split(b"=")[1]) for v in variables if v.startswith(b"RANK=")), None)

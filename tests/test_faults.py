@@ -6,8 +6,10 @@ the last cell, and a writer whose quota runs out while it saves its network. A f
 
 import html
 import json
+import signal
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pandas as pd
@@ -37,6 +39,8 @@ def kill_in_training():
 
 if disturb("open"):
     kill()
+if disturb("wait"):
+    time.sleep(120)
 study = open_study(params, profile, overrides)
 """,
     """
@@ -127,6 +131,28 @@ def test_resume_ends_with_the_scores_of_a_book_that_nothing_disturbed(books):
         pd.testing.assert_frame_equal(scores(books.hurt, name), scores(books.whole, name))
         assert not (books.hurt / "reports" / f"{name}.failed.html").exists()
     assert "lung    nothing has changed" in books.resumed[1]
+
+
+def test_ctrl_c_ends_in_order_and_resume_goes_on(books, tmp_path):
+    root = tiny.small_book(tmp_path / "book", CELLS, names=["heart"])
+    flag = root / "heart.yaml.wait"
+    flag.touch()
+    program = ("import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+               "from scanbook.cli import main\nsys.exit(main(['report', 'heart']))")  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True)  # fmt: skip
+    while flag.exists():
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 130, said
+    assert "RESUME=1" in said
+    assert state(root, "heart") == "interrupted"
+    assert "heart.failed.html" in (root / "reports" / "index.html").read_text(encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "scanbook", "report", "heart", "--resume"], cwd=root, check=False)
+    assert done.returncode == 0
+    pd.testing.assert_frame_equal(scores(root, "heart"), scores(books.whole, "heart"))
 
 
 def test_no_half_written_file_is_left(books):

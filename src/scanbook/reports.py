@@ -91,6 +91,7 @@ def make_reports(
 
             pool.shutdown(wait=False, cancel_futures=True)
             stop_all()
+            pool.shutdown(wait=True)  # each writes its failure page before the index is made
             raise
         finally:
             write_index(root, profile)
