@@ -84,7 +84,7 @@ def stale(root: Path, name: str, profile: str, kept: dict[str, Any], origin: dic
             reasons.append(f"{rest} changed")
         else:
             reasons.append(f"{rest}: {_short(old)} → {_short(new)}")
-    return reasons
+    return [text for text in reasons if text.removeprefix("arms.").partition(".")[2] not in reasons]
 
 
 def _short(value: Any) -> str:

@@ -126,10 +126,11 @@ def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, boa
             provenance.collect(root=root), command=f"make report-{name} PROFILE={profile}"
         )
         about = {**_about(root, name, profile), "clean": clean, "provenance_html": provenance_html}
+        says_itself = "show.provenance(" in (root / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
         state, error = outcome.status, outcome.error
         if error is None:
             try:
-                pages.render(outcome.executed, page, **about)
+                pages.render(outcome.executed, page, **about | ({"provenance_html": ""} if says_itself else {}))
             except (ValueError, OSError) as problem:  # a page too large, a full disk: the others go on
                 state, error = "failed", NotebookError(0, 0, "", type(problem).__name__, str(problem))
         if error is not None:

@@ -87,7 +87,10 @@ def budget(study: Study) -> Plate:
     table = pd.DataFrame(rows)
     late = int((table["epoch kept"] == table["epochs given"]).sum())
     caption = (f"{late} of {len(table)} trainings kept their very last epoch: more epochs might have served "
-               f"{'it' if late == 1 else 'them'} better. All had one rate and one number of epochs.")  # fmt: skip
+               f"{'it' if late == 1 else 'them'} better. All were given the same number of epochs.")  # fmt: skip
+    if len(table) > len(table["network"].unique()):  # several folds or seeds: their means
+        numbers = [name for name in table if name not in ("network", "fold", "seed")]
+        table = table.groupby("network", sort=False)[numbers].mean().reset_index()
     return show_table(table, caption, title="Was a network held back?", key="budget", src="history.csv")
 
 

@@ -19,6 +19,7 @@ from scanbook.show.values import short_interval, values
 from scanbook.study import Study
 
 BINARY = ("auroc", "accuracy", "balanced_accuracy", "precision", "sensitivity", "specificity", "f1")
+MANY = 12  # trainings, above which a table has a row an arm
 MULTI = ("auroc", "accuracy", "balanced_accuracy", "precision", "recall", "f1")
 
 
@@ -110,6 +111,8 @@ def training(study: Study) -> Plate:
     })  # fmt: skip
     whole = {name: table[name].astype("Int64") for name in ("epochs", "best epoch") if name in table}
     table = table.assign(**whole)
+    if len(table) > MANY:  # a row an arm; each run's own is in its state.json
+        table = _by_arm(table)
     failed = runs[runs["state"] != "done"]
     words = "; ".join(f"{row['arm']}: {row['reason']}" for _, row in failed.iterrows())
     caption = f"{len(runs) - len(failed)} of {len(runs)} runs finished on {study.machine}." + (
@@ -119,6 +122,20 @@ def training(study: Study) -> Plate:
         arms_of = runs.dropna(subset=["weights"]).groupby("weights", sort=False)["arm"].unique()
         caption += " " + "; ".join(f"{', '.join(arms)}: {text}" for text, arms in arms_of.items()) + "."
     return show_table(table, caption, title="Training", key="training", src="facts.csv")
+
+
+def _by_arm(runs: pd.DataFrame) -> pd.DataFrame:
+    """Trainings of an arm in one row: how many finished, means over folds and seeds, seconds in all."""
+
+    def middle(name: str) -> tuple[str, str]:
+        return name, "mean"
+
+    grouped = runs.assign(done=runs["state"] == "done").groupby(["arm", "network"], sort=False)
+    return grouped.agg(**{
+        "runs": ("state", "size"), "finished": ("done", "sum"), "epochs": middle("epochs"),
+        "best epoch": middle("best epoch"), "validation loss": middle("validation loss"),
+        "seconds in all": ("seconds", "sum"), "images/s": ("images/s", "median"),
+    }).reset_index()  # fmt: skip
 
 
 def cost(study: Study) -> Plate:
