@@ -32,7 +32,9 @@ import environments  # noqa: E402
 
 IMAGES, SIZE, BATCH = 128, 224, 16
 NETWORKS = ("resnet50", "vgg16", "mobilenet_v2", "densenet161", "densenet201")
-SHORT = {"resnet50": 3, "vgg16": 2, "mobilenet_v2": 6, "densenet161": 2, "densenet201": 2}  # steps; a slow one fewer
+# steps of a short run: fewer of a slow network, and fewer of ours, which has three forms and three rounds
+SHORT = {"resnet50": 3, "vgg16": 2, "mobilenet_v2": 5, "densenet161": 2}
+SHORT_OURS = {"resnet50": 2, "vgg16": 1, "mobilenet_v2": 4, "densenet161": 1}
 PARTS = ("ours", "fastai", "keras", "preparing", "starting", "layouts")
 QUIET = 0.1  # cores that others may keep busy before the tables carry a warning
 WARM = 2  # steps of a peer before those that count: the first compiles, the second still allocates
@@ -94,8 +96,8 @@ def other_parts(asked: argparse.Namespace, folder: Path) -> list[tuple[str, dict
     """What is measured beside training: script and job."""
     common = {"photos": str(folder), "size": SIZE, "batch": BATCH, "threads": machine.cores()}
     jobs = {
-        "preparing": {**common, "rounds": 9 if asked.whole else 3},
-        "starting": {**common, "rounds": 5 if asked.whole else 2},
+        "preparing": {**common, "rounds": 9 if asked.whole else 5},
+        "starting": {**common, "rounds": 5 if asked.whole else 1},
         "layouts": {
             **common,
             "rounds": 3,
@@ -109,15 +111,18 @@ def other_parts(asked: argparse.Namespace, folder: Path) -> list[tuple[str, dict
 def training_parts(asked: argparse.Namespace, folder: Path) -> list[tuple[Path, Path, str, dict]]:
     """Every training process in its order: script, interpreter, party, job.
 
-    A short run measures only what a goal needs; ours comes first and last. The whole run goes through all parties
-    three times, every second time backwards.
+    A short run measures only what a goal needs, and leaves out the patched fastai and the DenseNet that stands in. The
+    whole run goes through all parties three times, every second time backwards.
     """
-    steps = dict.fromkeys(NETWORKS, IMAGES // BATCH) if asked.whole else SHORT
+    whole = asked.whole
+    networks = NETWORKS if whole else NETWORKS[:4]
+    steps = dict.fromkeys(networks, IMAGES // BATCH) if whole else SHORT
     common = {"photos": str(folder), "size": SIZE, "batch": BATCH, "threads": machine.cores(), "steps": steps}
     parties = []
     if "ours" in asked.parts:
-        forms = {n: ["epoch"] if n in goals.STANDS_IN.values() else ["epoch", "augmented", "bare"] for n in NETWORKS}
-        job = {**common, "forms": forms, "networks": list(NETWORKS), "colour": "rgb", "rounds": 1}
+        forms = {n: ["epoch"] if n in goals.STANDS_IN.values() else ["epoch", "augmented", "bare"] for n in networks}
+        job = {**common, "forms": forms, "networks": list(networks), "colour": "rgb", "rounds": 1 if whole else 3}
+        job["steps"] = steps if whole else SHORT_OURS
         parties.append((HERE / "ours.py", Path(sys.executable), "ours", job))
     for peer, of_four in (("fastai", "densenet161"), ("keras", "densenet201")):
         if peer not in asked.parts:
@@ -127,15 +132,14 @@ def training_parts(asked: argparse.Namespace, folder: Path) -> list[tuple[Path, 
         except environments.Unavailable as error:
             print(f"not measured: {error}", flush=True)
             continue
-        four = [*NETWORKS[:3], of_four]
-        for form in ("quick", "tuned"):
-            networks = four if asked.whole or form == "tuned" else list(goals.QUICK)
-            job = {**common, "form": form, "networks": networks, "warm": WARM}
+        four = [n for n in (*NETWORKS[:3], of_four) if n in networks]
+        for form in ("quick", "tuned", "patched") if peer == "fastai" and whole else ("quick", "tuned"):
+            job = {**common, "form": form, "warm": WARM}
+            job["networks"] = list(goals.QUICK) if form == "quick" and not whole else four
             parties.append((HERE / "peers" / f"with_{peer}.py", python, f"{peer} {form}", job))
-    again = [p for p in parties if p[2] == "ours"]
-    rounds = [parties, parties[::-1], parties] if asked.whole else [parties, again]
+    rounds = [parties, parties[::-1], parties] if whole else [parties]
     return [
-        (script, python, party, {**job, "first": number, "fit": asked.whole and number == 0})
+        (script, python, party, {**job, "first": number, "fit": whole and number == 0})
         for number, round_ in enumerate(rounds)
         for script, python, party, job in round_
     ]

@@ -60,7 +60,7 @@ def goals(cells: dict[str, dict[str, dict[str, list[float]]]], rates: dict[str, 
     """Every goal on training speed.
 
     cells  network -> form of ours (epoch, bare, augmented) -> seconds, a list over rounds
-    rates  network -> "epoch", "fastai quick", "fastai tuned", "keras quick", "keras tuned" -> Rate; what was not
+    rates  network -> "epoch", "fastai quick", "fastai tuned", "keras quick", "keras tuned" … -> Rate; what was not
            measured is missing
     """
     found = []

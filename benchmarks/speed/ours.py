@@ -52,10 +52,10 @@ class Bench:
         self.turn = 0
 
     def warm_up(self) -> None:
-        """Two steps: the first lets oneDNN choose its kernels, the second the memory settle."""
+        """A step, in which oneDNN chooses its kernels, and an epoch, after which the memory has settled."""
         self.network.train()
-        for turn in (-1, -2):
-            self._step(apply(self.resident, draw(AUGMENT, 0, turn, self.keys)))
+        self._step(self.resident)
+        self.epoch()
 
     def epoch(self) -> None:
         """An epoch through the package's own loader and loop."""

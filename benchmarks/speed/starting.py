@@ -22,7 +22,7 @@ PROGRAMS = {
     "import scanbook": "import scanbook",
     "import of the five libraries": LIBRARIES,
     "first code cell": "from scanbook import open_study, show; study = open_study('params/heart.yaml')",
-    "first cell and its headline": "from scanbook import open_study, show; study = open_study('params/heart.yaml'); "
+    "first cell with its headline": "from scanbook import open_study, show; study = open_study('params/heart.yaml'); "
     "show.headline(study)",
 }
 FIGURES = 8  # as many as stand open on a page

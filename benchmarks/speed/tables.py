@@ -4,7 +4,7 @@ from statistics import median
 
 from goals import STANDS_IN, Goal, Rate
 
-COLUMNS = ("epoch", "augmented", "bare", "fastai quick", "fastai tuned", "keras quick", "keras tuned")
+COLUMNS = ("epoch", "augmented", "bare", "fastai quick", "fastai tuned", "fastai patched", "keras quick", "keras tuned")
 HEADS = ("ours", "step+augm.", "bare step", *COLUMNS[3:])
 
 
