@@ -112,7 +112,7 @@ def test_each_failure_page_says_where_it_ended(books):
         text = books.after.texts[f"{name}.failed.html"]
         assert "signal 9" in text
         assert html.escape(cell) in text or cell in text, name
-    assert "could not be written" in books.after.texts["fetal.failed.html"]
+    assert "could not be made" in books.after.texts["fetal.failed.html"]
     assert "lung.failed.html" not in books.after.texts
     index = books.after.texts["index.html"]
     assert all(f"{name}.failed.html" in index for name in DISTURBED)

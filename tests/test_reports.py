@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import tiny
 
-from scanbook import cli, open_study, reports, study
+from scanbook import cli, making, open_study, reports
 from scanbook.models.training import NotANumber
 
 PARAMETERS = 'params = "params/heart.yaml"\nprofile = "sample"\noverrides = {}'
@@ -79,14 +79,14 @@ def test_a_page_too_large_fails_alone(root):
 def test_a_loss_that_is_no_number_stops_its_run_and_the_others_go_on(tmp_path, monkeypatch):
     shutil.copytree(tiny.REPOSITORY / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
-    perform = study.perform
+    perform = making.perform
 
     def sick(run, *args, **more):
         if run.arm.name == "source":
             raise NotANumber("stage 1, epoch 1, step 3: loss is nan at rate 0.001; lower the rate")
         return perform(run, *args, **more)
 
-    monkeypatch.setattr(study, "perform", sick)
+    monkeypatch.setattr(making, "perform", sick)
     small = {f"arms.{arm}.network": "small_cnn" for arm in ("source", "resnet", "vgg")}
     opened = open_study("heart", "sample", {**tiny.shrunk("heart", 12), **small})
     states = opened.train().set_index("arm")

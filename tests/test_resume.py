@@ -65,6 +65,10 @@ def test_the_killed_run_ends_with_the_same_bytes(roots):
     assert (the_run(whole) / "predictions.csv").read_bytes() == (the_run(cut) / "predictions.csv").read_bytes()
 
 
+def test_no_checkpoint_is_left_when_the_run_is_done(roots):
+    assert not list(roots[1].glob("runs/heart/*/last.ckpt"))
+
+
 def test_no_epoch_that_was_kept_is_trained_again(roots):
     _, cut, trained = roots
     assert 3 < trained < EPOCHS

@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from scanbook import openings
 from scanbook.dataset import Dataset
 from scanbook.loaders.augment import AugmentSpec
 from scanbook.loaders.balance import at_most, class_weights, initial_bias, training_part
 from scanbook.loaders.batches import Batches, training_statistics
-from scanbook.models import networks, prediction, training
+from scanbook.models import checkpoints, networks, prediction, training
 from scanbook.models.device import Chosen
 from scanbook.models.parallel import ALONE, World
 from scanbook.plan import Run
@@ -100,7 +101,10 @@ def perform(
         resume=True, save_every=spec.checkpoint_s, micro_batches=spec.micro_batches, world=world,
     )  # fmt: skip
     if world.leads:
+        if run.opens_test:  # before it is opened: a look that was cut is one all the same
+            openings.note(folder.parent, profile=run.profile, data=dataset.fingerprint, scheme=run.scheme, run=run.name)
         _write_predictions(run, dataset, network, unchanged, machine, folder)
+        (folder / checkpoints.FILE).unlink(missing_ok=True)
     counts = networks.parameter_counts(network)
     return {
         "seconds": round(result.seconds, 2),

@@ -7,6 +7,7 @@ and processor it ran on. `make reports RESUME=1` leaves alone what is unchanged 
 import hashlib
 import json
 import os
+import platform
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,21 +27,24 @@ def made_from(root: Path, name: str, profile: str, overrides: dict[str, Any]) ->
     """
     found: dict[str, Any] = {
         "notebook": _notebook(root / "notebooks" / f"{name}.ipynb"),
-        "machine": {"processor": processor(), "cores": cores()},
-        "versions": {package: _version(package) for package in PACKAGES},
+        "machine": {"processor": processor(), "cores": cores(), "gpu": Path("/dev/nvidiactl").exists()},
+        "versions": {"python": platform.python_version()} | {package: _version(package) for package in PACKAGES},
     }
     code = {room: digest for room, digest in sources.rooms().items() if room not in APART}
     if name == SUMMARY:
         tables = root.glob(f"runs/*/record-{profile}/*.csv")
+        found["parameters"] = {f.name: _digest(f.read_bytes()) for f in sorted((root / "params").glob("*.yaml"))}
         found["records"] = {f.relative_to(root).as_posix(): _digest(f.read_bytes()) for f in sorted(tables)}
         needed: set[str] = set()
     else:
         experiment = params.load(root / "params" / f"{name}.yaml", profile, overrides)
         found["parameters"] = json.loads(experiment.model_dump_json())
-        needed = sources.reach(f"phantoms/{experiment.data.folder}.py") if experiment.phantoms else set()
+        drawn_by = sources.reach(f"phantoms/{experiment.data.folder}.py") | {"phantoms/__init__.py"}
+        needed = drawn_by if experiment.phantoms else set()
         base = Path(os.environ.get("DATA_DIR") or root / "data") / experiment.data.folder
         found["images"] = "" if experiment.phantoms else _listing(base)
-        found["weights"] = _listing(Path(os.environ["WEIGHTS_DIR"])) if os.environ.get("WEIGHTS_DIR") else ""
+        files = {arm.weights for arm in experiment.arms.values()} - {"none", "imagenet"}
+        found["weights"] = _listing(Path(os.environ["WEIGHTS_DIR"])) if files and os.environ.get("WEIGHTS_DIR") else ""
     found["source"] = {room: h for room, h in code.items() if not room.startswith("phantoms/") or room in needed}
     return found
 
@@ -70,7 +74,7 @@ def stale(root: Path, name: str, profile: str, kept: dict[str, Any], origin: dic
         return ["what it was made from was not kept"]
     if not page.is_file():
         return [f"reports/{page.name} is gone"]
-    if _digest(page.read_bytes()) != kept["page"]:
+    if not is_own(page, kept):
         return [f"reports/{page.name} is another one: of another profile, or edited"]
     gone = [run for run in kept["runs"] if not (root / "runs" / name / run / "predictions.csv").is_file()]
     reasons = [f"run {run} is gone" for run in gone]
@@ -105,7 +109,7 @@ def _listing(folder: Path) -> str:
     for place, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
-            state = os.stat(os.path.join(place, name))
+            state = os.lstat(os.path.join(place, name))  # a link that leads nowhere is a file like another
             lines.append(f"{os.path.relpath(place, folder)}/{name} {state.st_size} {state.st_mtime_ns}")
     return _digest("\n".join(lines).encode())
 
@@ -115,6 +119,11 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""
+
+
+def is_own(page: Path, kept: dict[str, Any]) -> bool:
+    """Whether the page on disk is the one that `seal` saw, and not one of another profile."""
+    return page.is_file() and _digest(page.read_bytes()) == kept.get("page")
 
 
 def _digest(content: bytes) -> str:

@@ -1,6 +1,9 @@
 """The words for networks and measures, once: what a table calls resnet18 the page calls ResNet-18."""
 
+import json
 import re
+import shlex
+from typing import Any
 
 from scanbook.metrics.verdicts import METRIC_NAMES
 
@@ -36,3 +39,9 @@ def metric(name: str) -> str:
 def one(unit: str) -> str:
     """The singular of a unit of grouping: patients -> patient."""
     return unit.removesuffix("s")
+
+
+def command(name: str, profile: str, overrides: dict[str, Any]) -> str:
+    """What makes a page again, in a terminal."""
+    sets = "".join(f" --set {shlex.quote(f'{key}={json.dumps(value)}')}" for key, value in overrides.items())
+    return f"scanbook report {name} --profile {profile}{sets}" if sets else f"make report-{name} PROFILE={profile}"

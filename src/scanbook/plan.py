@@ -6,14 +6,14 @@ determines the result, so that a run is found again when nothing has changed and
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from scanbook import sources
 from scanbook.experiment import Arm, Experiment
 
-NO_INFLUENCE = {"threads", "checkpoint_s"}  # of the training: the number of threads stands among the circumstances
+NO_INFLUENCE = {"checkpoint_s", "threads", "precision", "micro_batches"}  # the last three: see `circumstances`
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def plan_runs(
     arms: Iterable[Arm],
     splits: dict[str, dict[int, str]],
     fingerprint: str,
-    machine: dict[str, Any],
+    circumstances: Callable[[Arm], dict[str, Any]],
     *,
     chosen: dict[tuple[str, int], Arm] | None = None,
     opens_test: bool = True,
@@ -65,7 +65,8 @@ def plan_runs(
     arms         of the experiment, or points of a grid
     splits       scheme -> {fold: hash of that fold's parts}
     fingerprint  of the manifest
-    machine      device class, precision, layout, threads, library versions: what moves the last digits
+    circumstances  of an arm's training: device class, precision, layout, threads, parts of a batch, versions, weights:
+                 what moves the digits and stands in no parameter
     chosen       (arm, fold) -> the arm as tuning settled it for that fold
     opens_test   whether their networks are scored on the test part
 
@@ -76,6 +77,7 @@ def plan_runs(
         for fold, parts in sorted(splits[planned.scheme].items()):
             arm = (chosen or {}).get((planned.name, fold), planned)
             plain = arm.model_dump(exclude={"name", "about", "seeds", "stands_for"})
+            machine = circumstances(arm)
             plain["training"] = {k: v for k, v in plain["training"].items() if k not in NO_INFLUENCE}
             for seed in arm.seeds:
                 determined_by = {

@@ -18,6 +18,8 @@ from typing import Any
 import pandas as pd
 
 from scanbook import freshness, params, record
+from scanbook.names import command
+from scanbook.report import provenance
 from scanbook.report.progress import Board, duration
 
 ASSIGNMENTS = ("heart", "artery", "xray", "fetal", "lung")  # the order of the index
@@ -71,7 +73,7 @@ def make_reports(
             params.load(
                 root / "params" / f"{name}.yaml", profile, (overrides or {}).get(name)
             )  # refuse all before starting one
-    jobs = jobs or (1 if profile == "full" else min(3, (os.cpu_count() or 1) + 1))
+    jobs = jobs or (1 if profile == "full" else min(3, provenance.cores() + 1))
     first = sorted((n for n in names if n != SUMMARY), key=lambda n: -_last_duration(root, n, profile))
     results: dict[str, Result] = {}
     with Board() as board, contextlib.ExitStack() as stack:
@@ -100,8 +102,22 @@ def make_reports(
 
 
 def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, board: Board) -> Result:
+    """`_made`, and a Result also where it could not do its work (a broken notebook file, a full disk)."""
+    try:
+        return _made(root, name, profile, overrides, resume, board)
+    except Exception as error:  # whatever it is, the other notebooks go on and the end names this one
+        if os.environ.get("SCANBOOK_DEBUG"):
+            raise
+        reason = f"{type(error).__name__}: {error}"
+        board.say(name, f"failed  {reason}")
+        with contextlib.suppress(OSError):
+            _remember(root, name, profile, {"state": "failed", "seconds": 0.0, "reason": reason})
+        return Result(name, "failed", 0.0, root / "reports" / f"{name}.failed.html", reason)
+
+
+def _made(root: Path, name: str, profile: str, overrides: dict, resume: bool, board: Board) -> Result:
     """Execute one notebook in a kernel of its own and render its page, or its failure page."""
-    from scanbook.report import execute, pages, provenance, scrub
+    from scanbook.report import execute, pages, scrub
     from scanbook.report.outcome import NotebookError
 
     values: dict[str, Any] = {"profile": profile}
@@ -122,9 +138,7 @@ def _one(root: Path, name: str, profile: str, overrides: dict, resume: bool, boa
         clean = scrub.scrubber(
             scrub.known_roots(root, [Path(os.environ["DATA_DIR"])] if "DATA_DIR" in os.environ else [])
         )
-        provenance_html = provenance.as_html(
-            provenance.collect(root=root), command=f"make report-{name} PROFILE={profile}"
-        )
+        provenance_html = provenance.as_html(provenance.collect(root=root), command=command(name, profile, overrides))
         about = {**_about(root, name, profile), "clean": clean, "provenance_html": provenance_html}
         says_itself = "show.provenance(" in (root / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
         state, error = outcome.status, outcome.error
@@ -188,7 +202,7 @@ def _last_duration(root: Path, name: str, profile: str) -> float:
 
 def write_index(root: Path, profile: str) -> Path:
     """Write reports/index.html from what the notebooks left: a card an assignment and the matrix of scores."""
-    from scanbook.report import index, provenance
+    from scanbook.report import index
 
     cards, matrix = [], []
     for name in notebooks(root):
@@ -197,6 +211,12 @@ def write_index(root: Path, profile: str) -> Path:
         card = {"name": name, "title": experiment.title, "question": experiment.question,
                 "badge": badge(profile, experiment.phantoms), "state": page["state"], "reason": page.get("reason", ""),
                 "picture": "", "counts": "", "rows": [], "verdict": "", "claim": "", "href": f"{name}.html"}  # fmt: skip
+        if page["state"] == "done" and not freshness.is_own(root / "reports" / f"{name}.html", page):
+            card |= {
+                "state": "missing",
+                "reason": f"reports/{name}.html is a page of another profile; make report-{name} PROFILE={profile} "
+                f"RESUME=1 makes this one again",
+            }
         file = record.folder_of(root, name, profile) / "card.json"
         if tables is not None and file.exists():
             card |= json.loads(file.read_text(encoding="utf-8"))

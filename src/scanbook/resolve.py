@@ -116,6 +116,9 @@ def _arm(file: Path, name: str, arm: dict, base: dict, plain: dict, siblings: di
         raise ParamsError(f"{shown(file)}: {where}network is missing: name a network, for example resnet18")
     own = {key: copy.deepcopy(base[key]) for key in ARM_SECTIONS}
     _lay(file, own, arm, ARM_KEYS, where)
+    if own["training"].get("threads") != base["training"].get("threads"):
+        raise ParamsError(f"{shown(file)}: {where}training.threads: one number of threads serves all arms of a notebook; "
+                          f"set training.threads, without an arm")  # fmt: skip
     network = siblings.get(arm["network"], arm["network"])
     whole = {
         "name": name, "network": network, "stands_for": arm["network"] if network != arm["network"] else None,

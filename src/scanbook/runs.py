@@ -11,6 +11,7 @@ import datetime
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.part = path.with_name(path.name + ".part")
+        self._old = path.with_name(path.name + ".old")
         self._lock = FileLock(str(path.with_name(f".{path.name}.lock")))
 
     def __repr__(self) -> str:
@@ -35,11 +37,15 @@ class RunFolder:
         Returns a dict with `state`: missing, running, killed (its process is gone), failed or done; and what the
         run wrote there (`reason` when failed, durations and counts when done).
         """
-        if (self.path / "state.json").exists():
-            return json.loads((self.path / "state.json").read_text(encoding="utf-8"))
-        if not (self.part / "state.json").exists():
+        finished = _read(self.path)
+        if finished is None and self._old.exists():  # caught between the two renames of `_publish`
+            time.sleep(0.05)
+            finished = _read(self.path)
+        if finished is not None:
+            return finished
+        found = _read(self.part)
+        if found is None:
             return {"state": "missing"}
-        found = json.loads((self.part / "state.json").read_text(encoding="utf-8"))
         if found["state"] in ("running", "done") and not self._held():
             found["state"] = "killed"  # also one that died between its last line and its final name
         return found
@@ -57,9 +63,9 @@ class RunFolder:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         waited = self._acquire(say)
         try:
-            if self._is_whole(self.part):
+            if (_read(self.part) or {}).get("state") == "done":
                 self._publish()
-            if self._is_whole(self.path) and (not fresh or waited):
+            if _read(self.path) and (not fresh or waited):
                 shutil.rmtree(self.part, ignore_errors=True)
                 yield None  # a run that another process has just made counts as fresh
                 return
@@ -95,18 +101,8 @@ class RunFolder:
 
     def _owner(self) -> str:
         """Who is making the run, as far as its state file tells."""
-        try:
-            state = json.loads((self.part / "state.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # it has the lock and has not written yet
-            return ""
+        state = _read(self.part) or {}  # it may have the lock and not have written yet
         return f" (number {state['pid']}, since {state['at']})" if "pid" in state else ""
-
-    @staticmethod
-    def _is_whole(folder: Path) -> bool:
-        try:
-            return json.loads((folder / "state.json").read_text(encoding="utf-8"))["state"] == "done"
-        except (OSError, ValueError):
-            return False
 
     def _held(self) -> bool:
         if self._lock.is_locked:  # by this very object
@@ -118,9 +114,15 @@ class RunFolder:
             return True
 
     def _publish(self) -> None:
-        old = self.path.with_name(self.path.name + ".old")
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(self._old, ignore_errors=True)
         if self.path.exists():
-            os.replace(self.path, old)
+            os.replace(self.path, self._old)
         os.replace(self.part, self.path)
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(self._old, ignore_errors=True)
+
+
+def _read(folder: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

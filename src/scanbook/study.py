@@ -10,7 +10,6 @@ A study joins the rooms and owns no method of its own: images come from `dataset
 
 import functools
 import os
-import platform
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,11 +18,13 @@ from typing import Any
 import pandas as pd
 import torch
 
-from scanbook import params, record, tuning
+from scanbook import circumstances, params, record, tuning
 from scanbook.dataset import Dataset
 from scanbook.experiment import Arm, Experiment
+from scanbook.loaders.manifest import available_cores
 from scanbook.making import make_runs
 from scanbook.models import device, parallel
+from scanbook.models.training import NotANumber
 from scanbook.names import pretty, stand_in
 from scanbook.plan import Run, plan_runs
 from scanbook.runs import RunFolder
@@ -52,7 +53,7 @@ class Study:
         self.handle: Any = None  # the headline's place in the notebook, once it is shown
         self.world = parallel.join()
         threads = experiment.training.threads
-        cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        cores = available_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         torch.set_num_threads(threads if threads != "auto" else max(1, cores))
         self.machine = device.choose(parallel.own_device(), experiment.training.precision)
         self.data = Dataset(experiment, root)
@@ -72,21 +73,17 @@ class Study:
         """Where the runs of this assignment lie."""
         return self.root / "runs" / self.experiment.name
 
-    @functools.cached_property
-    def circumstances(self) -> dict[str, Any]:
-        """What moves the last digits of a training, and so is part of its key."""
-        return {
-            "device": torch.device(self.machine.device).type, "precision": self.machine.precision,
-            "channels_last": self.machine.channels_last, "threads": torch.get_num_threads(),
-            "processes": self.world.size, "torch": str(torch.__version__),
-            "processor": f"{torch.backends.cpu.get_cpu_capability()} {device.instructions()}".strip(),
-            "architecture": platform.machine(),
-        }  # fmt: skip
+    def machine_of(self, arm: Arm) -> device.Chosen:
+        """Device and precision that an arm trains with."""
+        if arm.training.precision == self.experiment.training.precision:
+            return self.machine
+        return device.choose(parallel.own_device(), arm.training.precision)
 
     def _plan(self, arms: Iterable[Arm], **how: Any) -> list[Run]:
         arms = list(arms)
         splits: dict[str, dict[int, str]] = {arm.scheme: self.data.parts(arm.scheme) for arm in arms}
-        return plan_runs(self.experiment, arms, splits, self.data.fingerprint, self.circumstances, **how)
+        return plan_runs(self.experiment, arms, splits, self.data.fingerprint,
+                         lambda arm: circumstances.of(arm, self.machine_of(arm), self.world.size), **how)  # fmt: skip
 
     @functools.cached_property
     def runs(self) -> list[Run]:
@@ -106,15 +103,19 @@ class Study:
             arm, point, _ = tuning.candidates(self.experiment)[run.arm.name]
             state = self.run_folder(run).state()
             loss = state.get("best_val_loss", float("nan")) if state["state"] == "done" else float("nan")
+            ended = state["state"] == "done" or state.get("error") == NotANumber.__name__
             rows.append({"arm": arm, "network": run.arm.network, "fold": run.fold, **point, "state": state["state"],
-                         "val_loss": loss, "seconds": state.get("seconds"), "name": run.name})  # fmt: skip
+                         "ended": ended, "val_loss": loss, "seconds": state.get("seconds"), "name": run.name})  # fmt: skip
         table = pd.DataFrame(rows)
-        ended = len(rows) and table["state"].isin(["done", "failed"]).all()
-        return table.assign(chosen=tuning.choose(table) if ended else False)
+        if table.empty:
+            return table.assign(chosen=False)
+        whole = table.groupby(["arm", "fold"])["ended"].transform("all")
+        taken = tuning.choose(table[whole])
+        return table.drop(columns="ended").assign(chosen=taken.reindex(table.index, fill_value=False))
 
     @property
     def chosen(self) -> dict[tuple[str, int], Arm]:
-        """(arm, fold) -> the arm at the point that tuning took; empty until the whole grid is finished."""
+        """(arm, fold) -> the arm at the point that tuning took, where its grid is finished."""
         if not self.tuning_runs:
             return {}
         axes = list(tuning.grid(self.experiment)[0])
@@ -143,27 +144,44 @@ class Study:
         """Make every planned run that is not yet done; a run that fails keeps its reason and the others go on.
 
         fresh  make finished runs again; by default only when `make reports` asks for it
-        only   the stem of one run (arm-network-scheme-fFOLD-sSEED), for a scheduler that gives each its own job
+        only   the stem of one run (arm-network-scheme-fFOLD-sSEED), for a scheduler that gives each its own job; a
+               point of the tuning grid is one too. Of the grid only what this run waits for is made
 
         Tunes first where the experiment asks for it and `tune` has not been called. Returns one row a run: arm,
         network, scheme, fold, seed, state, seconds, images/s, parameters, reason.
-        Raises OSError after the last run when one could not be written, RuntimeError when none could be finished,
-        ValueError when no run is called `only`.
+        Raises OSError after the last run when the machine could not make one, RuntimeError when none could be
+        finished, ValueError when no run is called `only`.
         """
+        if only is not None:
+            return self._train_one(only, fresh)
         if self.tuning_runs and not self._tuned:
             self.tune(fresh)
-        wanted = [run for run in self.runs if only in (None, run.stem)]
-        if not wanted:
-            raise ValueError(f"no run {only!r}; planned are: {', '.join(run.stem for run in self.runs)}")
-        self._make(wanted, fresh)
+        self._make(self.runs, fresh)
         self.forget()
         if not any(self.states["state"] == "done"):
             raise RuntimeError("no run could be finished:\n" + "\n".join(self.states["reason"].dropna().unique()))
-        return self.states if only is None else self.states[self.states["name"].isin([r.name for r in wanted])]
+        return self.states
+
+    def _train_one(self, stem: str, fresh: bool | None) -> pd.DataFrame:
+        runs = [*self.tuning_runs, *self.runs]
+        wanted = [run for run in runs if run.stem == stem]
+        if not wanted:
+            raise ValueError(f"no run {stem!r}; planned are: {', '.join(run.stem for run in runs)}")
+        arms = tuning.candidates(self.experiment)
+        waits_for = [
+            r for r in self.tuning_runs if (arms[r.arm.name][0], r.fold) == (wanted[0].arm.name, wanted[0].fold)
+        ]
+        if waits_for:
+            self._make(waits_for, fresh)
+            self.forget()
+            wanted = [run for run in self.runs if run.stem == stem]
+        self._make(wanted, fresh)
+        self.forget()
+        return self._states_of(wanted)
 
     def _make(self, runs: list[Run], fresh: bool | None) -> None:
         fresh = os.environ.get("SCANBOOK_FRESH") == "1" if fresh is None else fresh
-        make_runs(runs, self.folder, self.data, self.machine, self.world, fresh=fresh)
+        make_runs(runs, self.folder, self.data, self.machine_of, self.world, fresh=fresh)
 
     def forget(self) -> None:
         """Drop what was read from finished runs, so that it is read again."""
@@ -173,8 +191,11 @@ class Study:
     @functools.cached_property
     def states(self) -> pd.DataFrame:
         """One row a planned run, with its state and what it cost."""
+        return self._states_of(self.runs)
+
+    def _states_of(self, runs: list[Run]) -> pd.DataFrame:
         rows = []
-        for run in self.runs:
+        for run in runs:
             state = self.run_folder(run).state()
             rows.append({"arm": run.arm.name, "network": run.arm.network, "stands_for": run.arm.stands_for,
                          "scheme": run.scheme, "fold": run.fold, "seed": run.seed, "name": run.name, **state})  # fmt: skip

@@ -70,7 +70,15 @@ def test_cut_in_any_epoch_it_ends_with_the_same_weights_bit_for_bit(tmp_path, un
     pd.testing.assert_frame_equal(result.history[timeless], whole.history[timeless])
     assert [end["best_epoch"] for end in result.stages] == [end["best_epoch"] for end in whole.stages]
     assert [end["optimiser"] for end in result.stages] == ["SGD", "Adam"]
-    assert not (tmp_path / FILE).exists()
+
+
+def test_a_damaged_checkpoint_is_told_and_training_starts_again(tmp_path, uncut):
+    train(tmp_path, cut_at=3)
+    (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:5000])
+    with pytest.warns(UserWarning, match=r"last\.ckpt is damaged"):
+        network, _, asked = train(tmp_path)
+    assert asked[0] == 1
+    assert all(torch.equal(uncut[0][k], v) for k, v in network.state_dict().items())
 
 
 def test_without_resume_it_starts_at_the_first_epoch(tmp_path):

@@ -44,8 +44,8 @@ def cached_images(
     on_image   called with (done, of) while decoding, in any order of images
 
     Returns a read-only uint8 array (N_used, size, size, C), C 1 for grey and 3 for rgb; row i is the i-th
-    used row of the manifest. Raises ValueError when a file has changed or gone since the manifest was made,
-    when no image is used, and when the disk is too full.
+    used row of the manifest. Raises OSError when a file has changed or gone since the manifest was made and when
+    the disk is too full, ValueError when no image is used.
     """
     used = manifest[manifest["status"] == "used"]
     if used.empty:
@@ -93,7 +93,7 @@ def _make(
     path.parent.mkdir(parents=True, exist_ok=True)
     needed, free = int(np.prod(shape)), shutil.disk_usage(path.parent).free
     if needed > free:
-        raise ValueError(
+        raise OSError(
             f"{path.parent}: {needed / 1e6:.0f} MB are needed for {shape[0]} images of {shape[1]} px, "
             f"{free / 1e6:.0f} MB are free; clear space, or choose a smaller image.size"
         )
@@ -120,7 +120,7 @@ def _one(folder: Path, options: dict, job: tuple[str, str]) -> np.ndarray:
     try:
         data = reading.read_bytes(folder / image_id)
     except reading.Unreadable as error:
-        raise ValueError(f"{folder / image_id}: {error}; the manifest knows it: build the manifest again") from error
+        raise OSError(f"{folder / image_id}: {error}; the manifest knows it: build the manifest again") from error
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise ValueError(f"{folder / image_id}: changed since the manifest was made; build the manifest again")
+        raise OSError(f"{folder / image_id}: changed since the manifest was made; build the manifest again")
     return prepare.prepare_bytes(data, **options)

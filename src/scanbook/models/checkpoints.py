@@ -1,11 +1,16 @@
 """Where a training stands, and the file from which it goes on as if it had never been cut.
 
+On a CPU, at the same number of threads, that holds bit for bit; a GPU's backward pass need not repeat itself. Of several
+processes the first one's generators are kept, so with dropout their training goes on equally well and not equally.
+
 The order of the images and the draws of the augmentation are functions of (seed, epoch) and need no keeping;
 torch's own generators (dropout) are kept. Rates and early stopping are functions of the epochs so far, which
 the rows of the history hold.
 """
 
 import os
+import pickle
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,12 +60,19 @@ def save(standing: Standing, network: Network, optimiser: torch.optim.Optimizer,
     os.replace(unfinished, file)
 
 
-def load(file: Path, network: Network) -> tuple[Standing, dict]:
+def load(file: Path, network: Network) -> tuple[Standing, dict | None]:
     """Put the network and torch's generators back to where `file` left them.
 
-    Returns the standing, and the state for the optimiser of the stage that was cut.
+    Returns the standing, and the state for the optimiser of the stage that was cut. Where there is no file, or a
+    damaged one, which is told in a warning, the standing is empty and there is no state.
     """
-    content = torch.load(file, map_location="cpu", weights_only=True)
+    if not file.exists():
+        return Standing(), None
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        warnings.warn(f"{file.name} is damaged ({type(error).__name__}): training starts again", stacklevel=2)
+        return Standing(), None
     network.load_state_dict(content.pop("network"))
     first, *others = content.pop("generators")
     torch.set_rng_state(first)

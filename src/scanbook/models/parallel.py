@@ -1,8 +1,8 @@
 """Several processes, or several passes, train one network as one: each takes its part of every batch.
 
 Gradients are added over the parts and divided by the weight of the whole batch, so a training under
-`torchrun --nproc_per_node 2` is, but for rounding, the training of one process that passes the same two parts
-one after the other (`micro_batches: 2`). Batch norm sees a part at a time in both; what it remembers of a step
+`torchrun --nproc_per_node 2` is, but for rounding and dropout, the training of one process that passes the same two
+parts one after the other (`micro_batches: 2`). Batch norm sees a part at a time in both; what it remembers of a step
 is the mean over the parts.
 """
 
@@ -35,7 +35,7 @@ class World:
         """Replace each tensor by its sum over all processes; alone, nothing happens.
 
         Tensors of one type travel as one message. Every process must call this with the same shapes.
-        Raises ConnectionError when another process has ended.
+        Raises ConnectionError when that fails, as it does when another process has ended.
         """
         if self.size == 1:
             return
@@ -47,7 +47,10 @@ class World:
             try:
                 dist.all_reduce(flat)
             except RuntimeError as error:
-                raise ConnectionError(f"another of the {self.size} processes of this training has ended") from error
+                raise ConnectionError(
+                    f"the {self.size} processes of this training could not add their parts; most likely another one "
+                    f"has ended ({str(error).splitlines()[0]})"
+                ) from error
             for tensor, summed in zip(same, flat.split([tensor.numel() for tensor in same]), strict=True):
                 tensor.copy_(summed.view_as(tensor))
 
@@ -67,6 +70,8 @@ def join() -> World:
     """The processes that torchrun has started, or ALONE where this one was started by itself."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return ALONE
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     if not dist.is_initialized():
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     return World(dist.get_rank(), dist.get_world_size())
@@ -91,6 +96,7 @@ class RunningStatistics:
 
     def __init__(self, network: nn.Module) -> None:
         norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.training]
+        self._device = next(network.parameters()).device
         found = [buffer for norm in norms for buffer in (norm.running_mean, norm.running_var)]
         self._buffers: Sequence[Tensor] = [buffer for buffer in found if buffer is not None]
         self._counters = [norm.num_batches_tracked for norm in norms if norm.num_batches_tracked is not None]
@@ -100,7 +106,7 @@ class RunningStatistics:
         self._before = [buffer.clone() for buffer in self._buffers]
         self._counted = [counter + 1 for counter in self._counters]  # one batch, however many parts
         self._sums = [torch.zeros_like(buffer) for buffer in self._buffers]
-        self._count = torch.zeros(1, device=self._buffers[0].device if self._buffers else "cpu")
+        self._count = torch.zeros(1, device=self._device)
 
     def end_part(self) -> None:
         """A part has gone through the network."""

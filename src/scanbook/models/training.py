@@ -94,12 +94,12 @@ def fit(
     class_weights   (K,) in the training loss only; None is 1 for all
     seed            of dropout and all else that torch draws. Same seed, batches, threads: same weights, bit for bit
     device, precision, channels_last   see `device.choose`
-    folder          gets history.csv (after each epoch), tensorboard/<timestamp>/, while training last.ckpt, and at
-                    the end best.safetensors
+    folder          gets history.csv (after each epoch), tensorboard/<timestamp>/, last.ckpt (see save_every; the caller
+                    takes it away when nothing more can be cut) and, at the end, best.safetensors
     on_epoch        called after each epoch with its row of history and "epochs_planned"
     positive        class whose precision and recall are counted in a binary task; else the mean over classes
-    resume          go on from the folder's last.ckpt where there is one: the same weights, bit for bit, at the same
-                    number of threads, as if the training had never been cut
+    resume          go on from the folder's last.ckpt where there is one, as if the training had never been cut;
+                    see `checkpoints`
     save_every      seconds between two last.ckpt, written at the end of an epoch: what a cut costs at most, beside
                     the epoch it fell into. Half a gigabyte for a ResNet-50 with Adam, so not after each short epoch
     micro_batches   parts that each batch is passed in, for less memory; see `parallel`
@@ -117,7 +117,7 @@ def fit(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     cut = folder / checkpoints.FILE
-    standing, optimiser_state = checkpoints.load(cut, network) if resume and cut.exists() else (Standing(), None)
+    standing, optimiser_state = checkpoints.load(cut, network) if resume else (Standing(), None)
     started = time.perf_counter() - standing.seconds
     log = open_log(folder / "tensorboard") if tensorboard and world.leads else None
     saved = time.perf_counter()
@@ -178,7 +178,6 @@ def fit(
     if world.leads:
         best_file = folder / "best.safetensors"
         save_network(network, standing.best_state, best_file, classes=list(classes), epoch=standing.best["epoch"])
-        cut.unlink(missing_ok=True)
     network.load_state_dict(standing.best_state)
     network.eval()
     return FitResult(

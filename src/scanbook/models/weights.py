@@ -7,7 +7,9 @@ is called pre-trained and starts from noise looks like a result.
 """
 
 import contextlib
+import hashlib
 import io
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,6 +53,18 @@ def imagenet_state(name: str) -> tuple[dict[str, Tensor], str]:
             f"({' or '.join(ENDINGS)}) into WEIGHTS_DIR and name it as `weights`; or train from scratch with "
             f"weights: none"
         ) from error
+
+
+def digest(weights: str, weights_dir: Path | None = None) -> str:
+    """Sixteen hex digits over a weight file's bytes; the name itself for "none" and "imagenet", and where it is missing."""
+    if weights in ("none", "imagenet"):
+        return weights
+    folder = weights_dir or (Path(os.environ["WEIGHTS_DIR"]) if os.environ.get("WEIGHTS_DIR") else None)
+    try:
+        with _find(weights, folder).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except WeightsUnavailable:
+        return weights
 
 
 def file_state(weights: str, weights_dir: Path | None) -> tuple[dict[str, Tensor], str]:

@@ -20,7 +20,8 @@ from scanbook.report.scrub import known_roots, scrub, scrub_notebook, scrubber
 
 __all__ = ["as_html", "collect", "commit", "known_roots", "scrub", "scrub_notebook", "scrubber"]
 
-PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scikit-learn", "matplotlib", "pillow", "scanbook")
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "scikit-image", "imbalanced-learn",
+            "matplotlib", "seaborn", "pillow", "scanbook")  # fmt: skip
 
 
 def collect(

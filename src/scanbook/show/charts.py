@@ -81,13 +81,14 @@ def budget(study: Study) -> Plate:
         for (fold, seed), run in study.history[study.history["arm"] == arm].groupby(["fold", "seed"]):
             best = int(run.loc[run["best"] == 1, "epoch"].max())
             tail = run.sort_values("epoch")["val_loss"].to_numpy()
-            rows.append({"network": study.label_of(arm), "fold": fold, "seed": seed, "epochs given": len(run),
+            rows.append({"network": study.label_of(arm), "fold": fold, "seed": seed, "epochs run": len(run),
                          "epoch kept": best, "rate at the start": run["rate"].max(),
                          "loss change in the last epoch": tail[-1] - tail[-2] if len(tail) > 1 else np.nan})  # fmt: skip
     table = pd.DataFrame(rows)
-    late = int((table["epoch kept"] == table["epochs given"]).sum())
+    alike = " All ran as many epochs." if table["epochs run"].nunique() == 1 else ""
+    late = int((table["epoch kept"] == table["epochs run"]).sum())
     caption = (f"{late} of {len(table)} trainings kept their very last epoch: more epochs might have served "
-               f"{'it' if late == 1 else 'them'} better. All were given the same number of epochs.")  # fmt: skip
+               f"{'it' if late == 1 else 'them'} better.{alike}")  # fmt: skip
     if len(table) > len(table["network"].unique()):  # several folds or seeds: their means
         numbers = [name for name in table if name not in ("network", "fold", "seed")]
         table = table.groupby("network", sort=False)[numbers].mean().reset_index()

@@ -1,7 +1,5 @@
 """Tables and sentences of a page."""
 
-import json
-import shlex
 import time
 
 import pandas as pd
@@ -10,7 +8,7 @@ import torch
 from scanbook import record
 from scanbook.loaders.manifest import exclusions
 from scanbook.models import networks as nets
-from scanbook.names import pretty
+from scanbook.names import command, pretty
 from scanbook.report import provenance as origin
 from scanbook.report.plates import Plate, show_table
 from scanbook.report.words import Prose
@@ -193,7 +191,7 @@ def provenance(study: Study) -> Plate:
     """What is needed to make this page again: data, commit, versions, machine, seeds, durations, the command."""
     e = study.experiment
     extra = {
-        "command": command(study),
+        "command": command(e.name, e.profile, study.overrides),
         "profile": e.profile,
         "data fingerprint": study.data.fingerprint,
         "seeds": ", ".join(map(str, sorted({seed for arm in e.arms.values() for seed in arm.seeds}))),
@@ -207,12 +205,3 @@ def provenance(study: Study) -> Plate:
     facts = origin.collect(root=study.root, device=device, threads=torch.get_num_threads(), extra=extra)
     table = pd.DataFrame({"what": list(facts), "value": [str(v) for v in facts.values()]})
     return show_table(table, "What made this page; the first row makes it again.", title="Provenance", key="provenance")
-
-
-def command(study: Study) -> str:
-    """The command that makes the page again."""
-    text = f"make report-{study.experiment.name} PROFILE={study.experiment.profile}"
-    if study.overrides:
-        sets = " ".join(f"--set {shlex.quote(f'{key}={json.dumps(value)}')}" for key, value in study.overrides.items())
-        text = f"scanbook report {study.experiment.name} --profile {study.experiment.profile} {sets}"
-    return text
