@@ -186,6 +186,7 @@ class Tuning(Strict):
     batches: list[int] = []
     epochs: list[int] = []  # of the last stage
     budget_epochs: int | None = Field(default=None, ge=1)  # a point's last stage, where epochs are no axis
+    max_images: int | None = Field(default=None, ge=2)  # a point's training images, whole groups; None: all
 
     @model_validator(mode="after")
     def _consistent(self) -> "Tuning":

@@ -29,17 +29,20 @@ def candidates(experiment: Experiment) -> dict[str, tuple[str, dict[str, Any], A
     """Name of a candidate -> (arm it stands for, its point, the arm as it is trained there).
 
     Only the arm's first seed is searched. `budget_epochs` of the parameter file shortens the last stage where
-    epochs are not an axis.
+    epochs are not an axis, `max_images` the training part.
     """
     found: dict[str, tuple[str, dict[str, Any], Arm]] = {}
-    if experiment.tuning is None:
+    if (spec := experiment.tuning) is None:
         return found
-    short = {"epochs": experiment.tuning.budget_epochs} if experiment.tuning.budget_epochs else {}
-    for name in experiment.tuning.arms:
+    short = {"epochs": spec.budget_epochs} if spec.budget_epochs else {}
+    for name in spec.arms:
         arm = experiment.arms[name]
         for point in grid(experiment):
             words = "-".join(f"{axis}{value:g}" for axis, value in point.items())
             trained = at(arm, {**short, **point})
+            if spec.max_images is not None:
+                fewer = trained.training.model_copy(update={"max_images": spec.max_images})
+                trained = trained.model_copy(update={"training": fewer})
             found[f"{name}@{words}"] = (name, point, trained.model_copy(update={"name": f"{name}@{words}",
                                                                                "seeds": arm.seeds[:1]}))  # fmt: skip
     return found

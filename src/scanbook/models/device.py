@@ -7,6 +7,8 @@ of both CPUs and GPUs read.
 
 import contextlib
 import ctypes
+import importlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +36,7 @@ class Chosen:
 def choose(device: str = "auto", precision: str = "auto", channels_last: bool | str = "auto") -> Chosen:
     """Settle what "auto" means on this machine.
 
-    device         auto (a CUDA GPU if there is one, else the CPU), cpu, cuda, cuda:1, mps …
+    device         auto (a CUDA GPU if there is one, else the CPU), cpu, cuda, cuda:1, mps, xla (a TPU) …
     precision      of the training's forward and backward pass: auto, float32 or bfloat16; weights and
                    evaluation are float32 always
     channels_last  auto (on), True or False
@@ -45,8 +47,10 @@ def choose(device: str = "auto", precision: str = "auto", channels_last: bool | 
         raise ValueError(f"precision is {precision!r}; allowed are {', '.join(PRECISIONS)}")
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
+        if where == "xla":
+            importlib.import_module("torch_xla").device()  # before any backward pass: autograd counts devices once
         torch.empty(1, device=where)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (ImportError, RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"device {device!r} cannot be used here; use auto or cpu, or install its driver") from error
     able, reason = _multiplies_bfloat16(where)
     if precision != "auto":
@@ -72,6 +76,19 @@ def _multiplies_bfloat16(device: str) -> tuple[bool, str]:
             return True, f"this CPU multiplies bfloat16: {found[0]}"
         return False, "this CPU does not multiply bfloat16"
     return False, f"bfloat16 is not used on {kind}"
+
+
+def without_gradients(device: str) -> AbstractContextManager:
+    """torch's inference mode, or on torch_xla's device, which cannot have it, plain `no_grad`."""
+    return torch.no_grad() if torch.device(device).type == "xla" else torch.inference_mode()
+
+
+def end_step(kind: str) -> None:
+    """Run what was recorded: torch_xla's device compiles all steps up to here as one, the others have already worked."""
+    if kind == "xla":
+        import torch_xla
+
+        torch_xla.sync()
 
 
 def instructions() -> str:

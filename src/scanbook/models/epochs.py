@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from scanbook.models.device import Chosen
+from scanbook.models.device import Chosen, end_step, without_gradients
 from scanbook.models.networks import Network
 from scanbook.models.parallel import ALONE, RunningStatistics, World
 
@@ -130,6 +130,7 @@ def train_epoch(
         if not seen and (world.size == 1 or not float(weight_sum)):
             continue
         optimiser.step()
+        end_step(kind)
         steps.append(loss_sum / weight_sum)
         if kind == "cpu" or len(steps) % _LOOK_EVERY == 0:
             _stop_if_not_finite(steps[-_LOOK_EVERY:], len(steps), optimiser)
@@ -144,7 +145,7 @@ def evaluate(network: Network, batches: Any, *, epoch: int, loss: str, chosen: C
     """Count over the validation part in evaluation mode and float32. Raises NotANumber as `train_epoch` does."""
     network.eval()
     tally = Tally(network.settings["n_classes"], chosen.device)
-    with torch.inference_mode():
+    with without_gradients(chosen.device):
         for images, labels, _ in batches.epoch(epoch, world.rank, world.size):
             if not len(labels):
                 continue

@@ -78,7 +78,9 @@ def join() -> World:
 
 
 def own_device() -> str:
-    """The device of this process: torchrun gives each its own GPU; "auto" otherwise."""
+    """The device of this process: a GPU of its own under torchrun, torch_xla's where PJRT_DEVICE names one, else "auto"."""
+    if os.environ.get("PJRT_DEVICE"):
+        return "xla"
     return f"cuda:{os.environ['LOCAL_RANK']}" if "LOCAL_RANK" in os.environ and torch.cuda.is_available() else "auto"
 
 

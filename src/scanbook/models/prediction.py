@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from scanbook.models.device import without_gradients
 from scanbook.models.networks import Network, build
 
 
@@ -23,7 +24,7 @@ def predict_logits(network: Network, batches: Any, *, device: str = "cpu", n_row
     was_training = network.training
     network.to(device).eval()
     try:
-        with torch.inference_mode():
+        with without_gradients(device):
             for images, _, rows in batches.epoch(1):
                 logits[np.asarray(rows.cpu())] = network(images.to(device).float()).float().cpu().numpy()
     finally:

@@ -24,6 +24,7 @@ def grid(study: Study) -> Plate | Prose:
     ])  # fmt: skip
     folds = table["fold"].nunique()
     budget = f", {spec.budget_epochs} epochs each" if spec.budget_epochs else ""
+    budget += f" on at most {spec.max_images} training images" if spec.max_images else ""
     taken = "; ".join(f"{network}: {_often(rows['point'], folds)}" for network, rows in
                       table[table["chosen"]].groupby("network", sort=False))  # fmt: skip
     failed = int(table["val_loss"].isna().sum())
