@@ -327,3 +327,25 @@ def test_long_names_are_broken_at_spaces_and_keep_their_colour():
     assert color_of(long) == color_of("resnet34")
     shown = texts(figures.confusion_matrices({long: counts(["a", "b"])}))
     assert "ResNet-34\n(standing for\nResNet-101)" in shown
+
+
+def grid(losses, chosen):
+    rows = [("ResNet-18", rate, fold, loss, (rate, fold) in chosen) for (rate, fold), loss in losses.items()]
+    return pd.DataFrame(rows, columns=["network", "point", "fold", "val_loss", "chosen"])
+
+
+def test_the_tuning_grid_draws_each_points_mean_and_rings_what_was_taken():
+    losses = {("0.001", 0): 0.5, ("0.001", 1): 0.7, ("0.01", 0): 90.0, ("0.01", 1): 110.0}
+    (ax,) = figures.tuning_grid(grid(losses, {("0.001", 0), ("0.001", 1)}), "rate").axes
+    means = next(line for line in ax.lines if line.get_label() == "ResNet-18")
+    assert means.get_ydata().tolist() == pytest.approx([0.6, 100.0])
+    rings = next(line for line in ax.lines if line.get_linestyle() == "None")
+    assert sorted(rings.get_ydata()) == [0.5, 0.7]
+    assert ax.get_yscale() == "log"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("rate", "validation loss")
+
+
+def test_a_point_that_could_not_be_trained_leaves_a_gap_and_no_error():
+    (ax,) = figures.tuning_grid(grid({("0.1", 0): float("nan"), ("0.001", 0): 0.4}, {("0.001", 0)})).axes
+    means = next(line for line in ax.lines if line.get_label() == "ResNet-18")
+    assert np.isnan(means.get_ydata()).tolist() == [True, False]

@@ -35,7 +35,7 @@ def grid(study: Study) -> Plate | Prose:
         f"{network}: from {rows['val_loss'].min():.3g} to {rows['val_loss'].max():.3g}"
         for network, rows in table.groupby("network", sort=False)
     )
-    return Plate(figures.tuning_grid(table), caption, f"{alt}.", shown, title="Searched before the test part was opened",
+    return Plate(figures.tuning_grid(table, " · ".join(axes)), caption, f"{alt}.", shown, title="Searched before the test part was opened",
                  key="tuning", src="facts.csv")  # fmt: skip
 
 

@@ -3,16 +3,17 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import ScalarFormatter
 
 from ..style import NARROW, PAPER, WIDE, blank, color_of, paper
 
 
-def tuning_grid(points: pd.DataFrame) -> Figure:
+def tuning_grid(points: pd.DataFrame, axis: str = "rate") -> Figure:
     """Validation loss at each point of a grid, one line a network; a ring marks each point that was taken.
 
     points  network, point (its words; the order of the rows is the order along the axis), fold, val_loss (NaN where
             the training failed), chosen (bool)
+    axis    what a point's words are: "rate", "rate · batch"
 
     With several folds the lines are means, and a faint one runs behind them for each fold. The loss is drawn on a
     logarithmic axis, since a rate that is too high can cost a factor of a hundred.
@@ -36,10 +37,10 @@ def tuning_grid(points: pd.DataFrame) -> Figure:
         if high < 10 * low:  # without a power of ten in sight a logarithmic axis would carry no number
             ticks = np.geomspace(low, high, 4)
             ax.set_yticks(ticks, [f"{tick:.2g}" for tick in ticks])
-            ax.yaxis.set_minor_formatter(NullFormatter())
+            ax.minorticks_off()
         else:
             ax.yaxis.set_major_formatter(ScalarFormatter())
-        ax.set_ylabel("validation loss")
+        ax.set(xlabel=axis, ylabel="validation loss")
         ax.margins(x=0.1, y=0.12)
         ax.grid(axis="y")
         if len(names) > 5:
