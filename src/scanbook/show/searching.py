@@ -35,8 +35,8 @@ def grid(study: Study) -> Plate | Prose:
         f"{network}: from {rows['val_loss'].min():.3g} to {rows['val_loss'].max():.3g}"
         for network, rows in table.groupby("network", sort=False)
     )
-    return Plate(figures.tuning_grid(table, " · ".join(axes)), caption, f"{alt}.", shown, title="Searched before the test part was opened",
-                 key="tuning", src="facts.csv")  # fmt: skip
+    figure, title = figures.tuning_grid(table, " · ".join(axes)), "Searched before the test part was opened"
+    return Plate(figure, caption, f"{alt}.", shown, title=title, key="tuning", src="facts.csv")
 
 
 def spread(study: Study) -> Prose:
