@@ -81,7 +81,8 @@ study.train(only="patient_split-small_cnn-grouped-f0-s0")
                           check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (
-        json.loads((root / "runs" / "heart").glob("patient_split-*/state.json").__next__().read_text())["epochs"] == 6
+        json.loads((root / "runs" / "heart").glob("patient_split-*/state.json").__next__().read_text())["state"]
+        == "done"
     )
 
 

@@ -10,7 +10,7 @@ from scanbook import open_study, openings, params, tuning
 from scanbook.params import ParamsError
 
 GRID = {"tuning.arms": ["resnet", "patient_split"], "tuning.rates": [1e-3, 1e-4], "tuning.batches": [4, 8],
-        "tuning.budget_epochs": 1}  # fmt: skip
+        "tuning.budget_epochs": 1, "tuning.max_images": None}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,9 @@ def shrunk(name: str, images: int = 30) -> dict:
     """Overrides that make one assignment small: images a class, one epoch for every arm; networks stay."""
     experiment = params.load(REPOSITORY / "params" / f"{name}.yaml", "sample")
     found = {"cap_per_class": images, "split.fractions": [0.4, 0.2, 0.4]}
+    found |= (
+        {"tuning.rates": [1e-3, 1e-4], "tuning.budget_epochs": 1, "tuning.max_images": 8} if experiment.tuning else {}
+    )
     for arm in experiment.arms.values():
         stages = TWO_STAGES if len(arm.training.stages) > 1 else EPOCH
         found[f"arms.{arm.name}.training.stages"] = stages
