@@ -9,6 +9,7 @@ import tiny
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Two workers share the tests, a file at a time: what a fixture made for a file, or for the pages, is made once."""
     for item in items:
