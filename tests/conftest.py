@@ -9,14 +9,6 @@ import tiny
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """Two workers share the tests, a file at a time: what a fixture made for a file, or for the pages, is made once."""
-    for item in items:
-        shared = "demo_page" if "demo_page" in item.fixturenames else item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(shared))
-
-
 @pytest.fixture(scope="session")
 def book(tmp_path_factory):
     """The six notebooks executed and rendered: `root` and the `results` by name."""
