@@ -24,7 +24,6 @@ from scanbook.experiment import Arm, Experiment
 from scanbook.loaders.manifest import available_cores
 from scanbook.making import make_runs
 from scanbook.models import device, parallel
-from scanbook.models.training import NotANumber
 from scanbook.names import pretty, stand_in
 from scanbook.plan import Run, plan_runs
 from scanbook.runs import RunFolder
@@ -97,32 +96,13 @@ class Study:
 
     @functools.cached_property
     def tuning(self) -> pd.DataFrame:
-        """One row a point of the grid and fold: arm, network, fold, the point, state, val_loss, seconds, chosen."""
-        rows = []
-        for run in self.tuning_runs:
-            arm, point, _ = tuning.candidates(self.experiment)[run.arm.name]
-            state = self.run_folder(run).state()
-            loss = state.get("best_val_loss", float("nan")) if state["state"] == "done" else float("nan")
-            ended = state["state"] == "done" or state.get("error") == NotANumber.__name__
-            rows.append({"arm": arm, "network": run.arm.network, "fold": run.fold, **point, "state": state["state"],
-                         "ended": ended, "val_loss": loss, "seconds": state.get("seconds"), "name": run.name})  # fmt: skip
-        table = pd.DataFrame(rows)
-        if table.empty:
-            return table.assign(chosen=False)
-        whole = table.groupby(["arm", "fold"])["ended"].transform("all")
-        taken = tuning.choose(table[whole])
-        return table.drop(columns="ended").assign(chosen=taken.reindex(table.index, fill_value=False))
+        """One row a point of the grid and fold, with the points that were taken; see `tuning.table`."""
+        return tuning.table(self.experiment, self.tuning_runs, lambda run: self.run_folder(run).state())
 
     @property
     def chosen(self) -> dict[tuple[str, int], Arm]:
         """(arm, fold) -> the arm at the point that tuning took, where its grid is finished."""
-        if not self.tuning_runs:
-            return {}
-        axes = list(tuning.grid(self.experiment)[0])
-        return {
-            (row["arm"], row["fold"]): tuning.at(self.experiment.arms[row["arm"]], {axis: row[axis] for axis in axes})
-            for row in self.tuning[self.tuning["chosen"]].to_dict("records")
-        }
+        return tuning.settled(self.experiment, self.tuning)
 
     def run_folder(self, run: Run) -> RunFolder:
         """Where one run lies, and its state."""

@@ -6,11 +6,14 @@ The runs of the grid never see the test part. With several folds each fold choos
 """
 
 import itertools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pandas as pd
 
 from scanbook.experiment import Arm, Experiment
+from scanbook.models.epochs import NotANumber
+from scanbook.plan import Run
 
 AXES = ("rate", "batch", "epochs")  # of the last stage, of all stages, of the last stage
 
@@ -56,16 +59,49 @@ def at(arm: Arm, point: dict[str, Any]) -> Arm:
     return arm.model_copy(update={"training": arm.training.model_copy(update=changes)})
 
 
-def choose(table: pd.DataFrame) -> pd.Series:
+def table(experiment: Experiment, runs: Iterable[Run], state_of: Callable[[Run], dict[str, Any]]) -> pd.DataFrame:
+    """One row a point of the grid and fold: arm, network, fold, the point, state, val_loss, seconds, name, chosen.
+
+    runs      the trainings of the grid
+    state_of  what is known of one, see `RunFolder.state`
+
+    A point is chosen only where all points of its arm and fold have ended: done, or with a loss that is not a number.
+    """
+    known, rows = candidates(experiment), []
+    for run in runs:
+        (arm, point, _), state = known[run.arm.name], state_of(run)
+        done = state["state"] == "done"
+        rows.append({"arm": arm, "network": run.arm.network, "fold": run.fold, **point, "state": state["state"],
+                     "ended": done or state.get("error") == NotANumber.__name__,
+                     "val_loss": state["best_val_loss"] if done else float("nan"), "seconds": state.get("seconds"),
+                     "name": run.name})  # fmt: skip
+    found = pd.DataFrame(rows)
+    if found.empty:
+        return found.assign(chosen=False)
+    whole = found.groupby(["arm", "fold"])["ended"].transform("all")
+    taken = choose(found[whole]).reindex(found.index, fill_value=False)
+    return found.drop(columns="ended").assign(chosen=taken)
+
+
+def settled(experiment: Experiment, points: pd.DataFrame) -> dict[tuple[str, int], Arm]:
+    """(arm, fold) -> the arm at the point that was chosen in `table`'s rows."""
+    axes = [axis for axis in AXES if axis in points]
+    return {
+        (row["arm"], row["fold"]): at(experiment.arms[row["arm"]], {axis: row[axis] for axis in axes})
+        for row in points[points["chosen"]].to_dict("records")
+    }
+
+
+def choose(points: pd.DataFrame) -> pd.Series:
     """Which rows are taken: in each arm and fold the lowest validation loss, the first of equals.
 
-    table  one row a finished point and fold: arm, fold, val_loss (NaN where the training failed)
+    points  one row a finished point and fold: arm, fold, val_loss (NaN where the training failed)
 
     Returns bool (N,). Raises ValueError where no point of an arm could be trained.
     """
-    for (arm, fold), rows in table.groupby(["arm", "fold"], sort=False):
+    for (arm, fold), rows in points.groupby(["arm", "fold"], sort=False):
         if rows["val_loss"].isna().all():
             raise ValueError(f"tuning: no point of the grid could be trained for arm {arm}, fold {fold}; "
                              f"lower the rates of tuning.rates")  # fmt: skip
-    best = table.groupby(["arm", "fold"], sort=False)["val_loss"].idxmin()
-    return pd.Series(table.index.isin(best), index=table.index)
+    best = points.groupby(["arm", "fold"], sort=False)["val_loss"].idxmin()
+    return pd.Series(points.index.isin(best), index=points.index)

@@ -9,6 +9,7 @@ from scanbook.report.words import Prose
 from scanbook.report.words import say as fill
 from scanbook.show.values import values
 from scanbook.study import Study
+from scanbook.tuning import AXES
 
 
 def grid(study: Study) -> Plate | Prose:
@@ -18,7 +19,7 @@ def grid(study: Study) -> Plate | Prose:
         return fill("Under this profile nothing is searched: every network trains at the values of the parameter file.",
                     {})  # fmt: skip
     table = study.tuning
-    axes = [name for name in ("rate", "batch", "epochs") if name in table]
+    axes = [name for name in AXES if name in table]
     table = table.assign(network=table["network"].map(pretty), point=[
         " · ".join(f"{row[axis]:g}" for axis in axes) for row in table.to_dict("records")
     ])  # fmt: skip
