@@ -4,7 +4,6 @@ They are part of a run's key, so a run made under other circumstances is another
 """
 
 import platform
-from importlib import metadata
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ import torch
 from scanbook.experiment import Arm
 from scanbook.models import device, weights
 from scanbook.models.own import OWN
+from scanbook.report.provenance import version
 
 
 def of(arm: Arm, chosen: device.Chosen, processes: int) -> dict[str, Any]:
@@ -36,11 +36,4 @@ def versions(arm: Arm) -> dict[str, str]:
     wanted += [] if arm.network in OWN else ["timm" if arm.network.startswith("timm:") else "torchvision"]
     wanted += ["imbalanced-learn", "scikit-learn"] if arm.training.resample.by == "smote" else []
     wanted += ["scikit-image"] if arm.image.equalise == "clahe" else []
-    return {package: _version(package) for package in wanted}
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
+    return {package: version(package) for package in wanted}

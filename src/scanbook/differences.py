@@ -3,6 +3,7 @@
 The same comparison tells why a run would be made again: its plan of today against the finished run of the same name.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,14 +37,18 @@ def in_words(found: list[tuple[str, Any, Any]]) -> list[str]:
     """Differences as a person reads them: hashes are named, values are shown."""
     words = []
     for key, old, new in found:
-        room = key.removeprefix("source.")
         if key.startswith("source."):
-            words.append(f"code changed: {room}" if old and new else f"code {'new' if new else 'gone'}: {room}")
+            words.append(room_in_words(key.removeprefix("source."), old, new))
         elif key in ("data", "parts"):
             words.append("the images changed" if key == "data" else "the split changed")
         else:
             words.append(f"{key.removeprefix('arm.')}: {old} → {new}")
     return words
+
+
+def room_in_words(room: str, old: str | None, new: str | None) -> str:
+    """What became of a room's code, by its hash before and now; None where there was no such room."""
+    return f"code {'changed' if old and new else 'new' if new else 'gone'}: {room}"
 
 
 def why_made(run: Run, folder: Path) -> list[str]:
@@ -80,7 +85,7 @@ def side_by_side(first: Path, second: Path) -> pd.DataFrame:
     """
     a, b = _determined_by(first), _determined_by(second)
     rows = [(_section(key), key, old, new) for key, old, new in differing(a, b)]
-    costs = [yaml.safe_load((run / "state.json").read_text(encoding="utf-8")) for run in (first, second)]
+    costs = [json.loads((run / "state.json").read_text(encoding="utf-8")) for run in (first, second)]
     rows += [("cost", key, costs[0].get(key), costs[1].get(key)) for key in COST]
     scores = [_scores(run, settings) for run, settings in ((first, a), (second, b))]
     rows += [("scores", key, scores[0].get(key), scores[1].get(key)) for key in {**scores[0], **scores[1]}]

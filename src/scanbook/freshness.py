@@ -8,13 +8,12 @@ import hashlib
 import json
 import os
 import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from scanbook import params, record, sources
-from scanbook.differences import differing
-from scanbook.report.provenance import PACKAGES, cores, processor
+from scanbook.differences import differing, room_in_words
+from scanbook.report.provenance import PACKAGES, cores, processor, version
 
 SUMMARY = "summary"
 APART = ("cli.py", "__main__.py", "freshness.py", "differences.py", "report/index.py", "report/progress.py")
@@ -28,13 +27,13 @@ def made_from(root: Path, name: str, profile: str, overrides: dict[str, Any]) ->
     found: dict[str, Any] = {
         "notebook": _notebook(root / "notebooks" / f"{name}.ipynb"),
         "machine": {"processor": processor(), "cores": cores(), "gpu": Path("/dev/nvidiactl").exists()},
-        "versions": {"python": platform.python_version()} | {package: _version(package) for package in PACKAGES},
+        "versions": {"python": platform.python_version()} | {package: version(package) for package in PACKAGES},
     }
     code = {room: digest for room, digest in sources.rooms().items() if room not in APART}
     if name == SUMMARY:
         tables = root.glob(f"runs/*/record-{profile}/*.csv")
-        found["parameters"] = {f.name: _digest(f.read_bytes()) for f in sorted((root / "params").glob("*.yaml"))}
-        found["records"] = {f.relative_to(root).as_posix(): _digest(f.read_bytes()) for f in sorted(tables)}
+        read = [*sorted((root / "params").glob("*.yaml")), *sorted(tables)]
+        found["files"] = {f.relative_to(root).as_posix(): _digest(f.read_bytes()) for f in read}
         needed: set[str] = set()
     else:
         experiment = params.load(root / "params" / f"{name}.yaml", profile, overrides)
@@ -78,17 +77,19 @@ def stale(root: Path, name: str, profile: str, kept: dict[str, Any], origin: dic
         return [f"reports/{page.name} is another one: of another profile, or edited"]
     gone = [run for run in kept["runs"] if not (root / "runs" / name / run / "predictions.csv").is_file()]
     reasons = [f"run {run} is gone" for run in gone]
-    for key, old, new in differing(kept["made_from"], origin):
+    changes = differing(kept["made_from"], origin)
+    changed = {key for key, _, _ in changes}
+    for key, old, new in changes:
         top, _, rest = key.partition(".")
         if top == "source":
-            reasons.append(f"code {'changed' if old and new else 'new' if new else 'gone'}: {rest}")
+            reasons.append(room_in_words(rest, old, new))
         elif top in ("notebook", "images", "weights"):
             reasons.append(f"the {top} changed")
-        elif top == "records":
+        elif top == "files":
             reasons.append(f"{rest} changed")
-        else:
+        elif not (rest.startswith("arms.") and f"{top}.{rest.split('.', 2)[2]}" in changed):  # said once for all arms
             reasons.append(f"{rest}: {_short(old)} → {_short(new)}")
-    return [text for text in reasons if text.removeprefix("arms.").partition(".")[2] not in reasons]
+    return reasons
 
 
 def _short(value: Any) -> str:
@@ -112,13 +113,6 @@ def _listing(folder: Path) -> str:
             state = os.lstat(os.path.join(place, name))  # a link that leads nowhere is a file like another
             lines.append(f"{os.path.relpath(place, folder)}/{name} {state.st_size} {state.st_mtime_ns}")
     return _digest("\n".join(lines).encode())
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 def is_own(page: Path, kept: dict[str, Any]) -> bool:

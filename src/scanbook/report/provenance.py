@@ -18,7 +18,7 @@ from typing import Any
 
 from scanbook.report.scrub import known_roots, scrub, scrub_notebook, scrubber
 
-__all__ = ["as_html", "collect", "commit", "known_roots", "scrub", "scrub_notebook", "scrubber"]
+__all__ = ["as_html", "collect", "commit", "known_roots", "scrub", "scrub_notebook", "scrubber", "version"]
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "scikit-image", "imbalanced-learn",
             "matplotlib", "seaborn", "pillow", "scanbook")  # fmt: skip
@@ -43,17 +43,21 @@ def collect(
     facts["made"] = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     facts["commit"] = commit(root or Path.cwd())
     facts["python"] = platform.python_version()
-    for name in packages:
-        try:
-            facts[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+    facts |= {name: found for name in packages if (found := version(name))}
     facts["device"] = device
     facts["processor"] = f"{processor()}, {cores()} cores for this process"
     if threads is not None:
         facts["threads"] = str(threads)
     facts["system"] = f"{platform.system()} {platform.machine()}"
     return facts
+
+
+def version(package: str) -> str:
+    """The version of an installed package; empty where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def commit(root: Path) -> str:
