@@ -196,8 +196,8 @@ def why(root: Path, name: str, profile: str, overrides: dict[str, Any]) -> list[
 
 
 def _last_duration(root: Path, name: str, profile: str) -> float:
-    """Seconds the notebook took last time, so that the longest starts first; xray is the longest at first sight."""
-    return _recall(root, name, profile)["seconds"] or (2.0 if name == "xray" else 1.0)
+    """Seconds the notebook took last time, so that the longest starts first; heart is the longest at first sight."""
+    return _recall(root, name, profile)["seconds"] or (2.0 if name == "heart" else 1.0)
 
 
 def write_index(root: Path, profile: str) -> Path:
