@@ -19,10 +19,8 @@ import sys
 import time
 from pathlib import Path
 
-FIRST, LATER = (
-    1e-5,
-    1e-2,
-)  # relative; float32 has 6e-8, and Adam's first steps turn any sign of rounding into a whole rate
+# Relative; float32 has 6e-8, and Adam's first steps turn any sign of rounding into a whole rate.
+FIRST, LATER = 1e-5, 1e-2
 HERE = Path(__file__).resolve().parent
 RATE = 1e-4
 
@@ -53,7 +51,7 @@ def compare(asked: argparse.Namespace) -> int:
     print(f"torch {torch.__version__}, torch_xla {torch_xla.__version__}, PJRT_DEVICE={os.environ['PJRT_DEVICE']}")
     print(f"{asked.network}, {asked.size} px, batch {asked.batch}, float32, Adam at {RATE:g}")
     plain, plain_seconds = train("cpu", asked)
-    lazy, lazy_seconds = train("xla", asked, after_step=torch_xla.sync)
+    lazy, lazy_seconds = train("xla", asked)
     print(f"{'step':>4}  {'CPU':>10}  {'torch_xla':>10}  {'difference':>10}")
     agree = True
     for step, (a, b) in enumerate(zip(plain, lazy, strict=True), 1):
@@ -65,7 +63,7 @@ def compare(asked: argparse.Namespace) -> int:
     return 0 if agree else 1
 
 
-def train(device: str, asked: argparse.Namespace, after_step: object = None) -> tuple[list[float], float]:
+def train(device: str, asked: argparse.Namespace) -> tuple[list[float], float]:
     """The loss of each step by the package's own loop, and the seconds all took."""
     import torch
 
@@ -88,8 +86,6 @@ def train(device: str, asked: argparse.Namespace, after_step: object = None) -> 
         tally = train_epoch(
             network, batches, optimiser, epoch=step, loss="cross_entropy", class_weights=None, chosen=chosen
         )
-        if after_step is not None:
-            after_step()  # lets the recorded step be compiled and run; torch_xla's own loader does the same
         losses.append(tally.summary(None)["loss"])
     return losses, time.perf_counter() - started
 
