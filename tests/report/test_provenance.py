@@ -24,7 +24,7 @@ def cleaned(text, environ=None):
     ("text", "clean"),
     [
         ("/home/ann/work/scanbook/src/a.py", "‹repository›/src/a.py"),
-        ("/home/ann/work/other.txt", "~/work/other.txt"),
+        ("/home/ann/letters/other.txt", "~/letters/other.txt"),
         ('File "/home/ann", line 3', 'File "~", line 3'),
         ("file:///srv/sets/heart", "‹data›/sets/heart"),
         ("/home/anna/x and /home/ann.old/x", "/home/anna/x and /home/‹user›.old/x"),
