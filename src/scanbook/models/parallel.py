@@ -48,8 +48,8 @@ class World:
                 dist.all_reduce(flat)
             except RuntimeError as error:
                 raise ConnectionError(
-                    f"the {self.size} processes of this training could not add their parts; most likely another one "
-                    f"has ended ({str(error).splitlines()[0]})"
+                    f"another of the {self.size} processes of this training has most likely ended: their parts could "
+                    f"not be added ({str(error).splitlines()[0]})"
                 ) from error
             for tensor, summed in zip(same, flat.split([tensor.numel() for tensor in same]), strict=True):
                 tensor.copy_(summed.view_as(tensor))
