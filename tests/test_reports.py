@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import nbformat
 import pandas as pd
@@ -9,7 +11,7 @@ import pytest
 import tiny
 
 from scanbook import cli, making, open_study, reports
-from scanbook.models.training import NotANumber
+from scanbook.models.failures import NotANumber
 
 PARAMETERS = 'params = "params/heart.yaml"\nprofile = "sample"\noverrides = {}'
 
@@ -127,3 +129,13 @@ def test_the_record_reads_back_what_was_written(tmp_path):
     for name in ("facts", "scores", "comparisons"):
         pd.DataFrame({"key": [name]}).to_csv(folder / f"{name}.csv", index=False)
     assert json.loads(record.read(tmp_path, "heart", "sample")["facts"].to_json())["key"] == {"0": "facts"}
+
+
+def test_what_starts_the_notebooks_and_what_sums_them_up_load_no_network_library():
+    """Each would hold the memory of half a kernel, for nothing."""
+    code = (
+        "import sys, scanbook.reports, scanbook.summary, scanbook.report.execute, scanbook.report.pages\n"
+        "sys.exit('torch is loaded' if 'torch' in sys.modules else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

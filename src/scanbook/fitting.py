@@ -45,7 +45,7 @@ def perform(
     world        the processes that train together; the first one alone writes
 
     Returns what the run cost and chose: seconds, images_per_second, parameters, best_epoch, stages …
-    Raises models.training.NotANumber when the loss is no longer a number.
+    Raises models.failures.NotANumber when the loss is no longer a number.
     """
     arm, spec = run.arm, run.arm.training
     images = dataset.images(arm.image)

@@ -15,8 +15,8 @@ from scanbook.dataset import Dataset
 from scanbook.experiment import Arm
 from scanbook.fitting import perform
 from scanbook.models.device import Chosen, give_back_memory
+from scanbook.models.failures import NotANumber
 from scanbook.models.parallel import World
-from scanbook.models.training import NotANumber
 from scanbook.models.weights import WeightsUnavailable
 from scanbook.plan import Run
 from scanbook.runs import RunFolder

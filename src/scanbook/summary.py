@@ -15,8 +15,7 @@ from scanbook.names import pretty
 from scanbook.report import figures
 from scanbook.report import provenance as origin
 from scanbook.report.plates import Plate, show_table
-from scanbook.report.words import Prose
-from scanbook.show.values import short_interval
+from scanbook.report.words import Prose, short_interval
 
 PAIR = ("resnet", "vgg")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from scanbook.experiment import Arm, Experiment
-from scanbook.models.epochs import NotANumber
+from scanbook.models.failures import NotANumber
 from scanbook.plan import Run
 
 AXES = ("rate", "batch", "epochs")  # of the last stage, of all stages, of the last stage

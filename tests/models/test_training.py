@@ -9,9 +9,10 @@ from models.toys import Batches, squares, toy_batches
 
 from scanbook.models import epochs
 from scanbook.models.epochs import Tally, image_losses
+from scanbook.models.failures import NotANumber
 from scanbook.models.networks import build
 from scanbook.models.prediction import load_network, predict_logits
-from scanbook.models.training import COLUMNS, NotANumber, fit
+from scanbook.models.training import COLUMNS, fit
 
 GREY = {"channels": 1, "mean": [0.4], "std": [0.2]}
 ALL = {"train": "all", "epochs": 2, "rate": 1e-3}

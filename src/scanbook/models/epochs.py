@@ -13,15 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from scanbook.models.device import Chosen, end_step, without_gradients
+from scanbook.models.failures import NotANumber
 from scanbook.models.networks import Network
 from scanbook.models.parallel import ALONE, RunningStatistics, World
 
 LOSSES = ("cross_entropy", "bce")
 _LOOK_EVERY = 50  # steps between looks at the loss where looking makes the device wait
-
-
-class NotANumber(ValueError):
-    """The loss became infinite or not a number; the run cannot go on."""
 
 
 class Tally:

@@ -18,14 +18,13 @@ from scanbook.models import checkpoints
 from scanbook.models.checkpoints import Standing
 from scanbook.models.checks import check, check_parts
 from scanbook.models.device import Chosen, choose
-from scanbook.models.epochs import NotANumber, evaluate, train_epoch
+from scanbook.models.epochs import evaluate, train_epoch
+from scanbook.models.failures import NotANumber
 from scanbook.models.logs import open_log
 from scanbook.models.networks import Network, parameter_counts, set_trainable
 from scanbook.models.parallel import ALONE, World
 from scanbook.models.prediction import save_network
 from scanbook.models.schedules import epochs_without_fall, make_optimiser, rate_at
-
-__all__ = ["FitResult", "NotANumber", "fit"]
 
 COLUMNS = (
     *("epoch", "stage", "rate", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_precision"),

@@ -103,6 +103,22 @@ def written(value: Any, digits: int | None = None) -> str:
     return str(value)
 
 
+def with_interval(row: pd.Series) -> str:
+    """0.931 (95 % interval 0.902 to 0.957), or the value alone with the reason why there is no interval."""
+    if pd.isna(row["value"]):
+        return f"not defined ({row['method']})"
+    if pd.isna(row["low"]):
+        return f"{row['value']:.3f} ({row['method']})"
+    return f"{row['value']:.3f} (95 % interval {row['low']:.3f} to {row['high']:.3f})"
+
+
+def short_interval(row: pd.Series | None) -> str:
+    """0.93 (0.90–0.96), for tables; a dash where there is no score."""
+    if row is None or pd.isna(row["value"]):
+        return "–"
+    return f"{row['value']:.3f}" + ("" if pd.isna(row["low"]) else f" ({row['low']:.3f}–{row['high']:.3f})")
+
+
 def tidy(table: pd.DataFrame) -> pd.DataFrame:
     """The table as text: one form per column, names with spaces, a named or labelled index as first column."""
     if table.index.name or not isinstance(table.index, pd.RangeIndex):

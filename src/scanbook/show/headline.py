@@ -14,12 +14,11 @@ from IPython.display import HTML, display
 from scanbook import record
 from scanbook.metrics.verdicts import against_claim
 from scanbook.names import pretty
-from scanbook.report.words import Prose
+from scanbook.report.words import Prose, short_interval
 from scanbook.reports import badge
 from scanbook.show.charts import confusions, versus
 from scanbook.show.pictures import card_picture
 from scanbook.show.tables import say
-from scanbook.show.values import short_interval
 from scanbook.study import Study
 
 MAIN = ("resnet", "vgg")

@@ -11,9 +11,9 @@ from scanbook.models import networks as nets
 from scanbook.names import command, pretty
 from scanbook.report import provenance as origin
 from scanbook.report.plates import Plate, show_table
-from scanbook.report.words import Prose
+from scanbook.report.words import Prose, short_interval
 from scanbook.report.words import say as fill
-from scanbook.show.values import short_interval, values
+from scanbook.show.values import values
 from scanbook.study import Study
 
 BINARY = ("auroc", "accuracy", "balanced_accuracy", "precision", "sensitivity", "specificity", "f1")

@@ -5,7 +5,7 @@ import string
 import pandas as pd
 
 from scanbook import record
-from scanbook.report.words import Value
+from scanbook.report.words import Value, with_interval
 from scanbook.study import Study
 
 SHOWN_UNITS = ("s", "px", "images/s")
@@ -32,19 +32,3 @@ def _fact(row: pd.Series) -> Value:
     number = row["value"]
     number = int(number) if float(number).is_integer() else float(number)
     return Value(number, f"facts.csv:{row.name}", row["unit"] if row["unit"] in SHOWN_UNITS else "")
-
-
-def with_interval(row: pd.Series) -> str:
-    """0.931 (95 % interval 0.902 to 0.957), or the value alone with the reason why there is no interval."""
-    if pd.isna(row["value"]):
-        return f"not defined ({row['method']})"
-    if pd.isna(row["low"]):
-        return f"{row['value']:.3f} ({row['method']})"
-    return f"{row['value']:.3f} (95 % interval {row['low']:.3f} to {row['high']:.3f})"
-
-
-def short_interval(row: pd.Series | None) -> str:
-    """0.93 (0.90–0.96), for tables; a dash where there is no score."""
-    if row is None or pd.isna(row["value"]):
-        return "–"
-    return f"{row['value']:.3f}" + ("" if pd.isna(row["low"]) else f" ({row['low']:.3f}–{row['high']:.3f})")
