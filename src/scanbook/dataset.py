@@ -56,10 +56,18 @@ class Dataset:
         spec = self.experiment.data
         table = manifest.build_manifest(
             self.folder, layout=spec.layout, classes=spec.class_map, group=spec.group, images=spec.images,
-            table=spec.table, name_column=spec.name_column, label_column=spec.label_column, block=spec.block,
+            table=self._table(), name_column=spec.name_column, label_column=spec.label_column, block=spec.block,
+            patient_column=spec.patient_column, split_column=spec.split_column, exclude=spec.exclude,
             check=spec.check.model_dump() if spec.check else None,
         )  # fmt: skip
         return self._capped(table)
+
+    def _table(self) -> str | None:
+        """Where the label table lies: in the set's folder, or else below the repository, as params/NAME.csv does."""
+        name = self.experiment.data.table
+        if name and not (self.folder / name).is_file() and (self.root / name).is_file():
+            return str(self.root / name)
+        return name
 
     def _capped(self, table: pd.DataFrame) -> pd.DataFrame:
         """Keep whole groups, in the order of a hash, as long as a class has not reached its number of images."""

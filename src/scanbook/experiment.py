@@ -34,6 +34,10 @@ class Data(Strict):
     table: str | None = None
     name_column: str | None = None
     label_column: str | None = None
+    patient_column: str | None = None
+    split_column: str | None = None
+    exclude: str = ""  # file names that are no images of their own: masks, previews
+    ids: Literal["as_named", "pseudonyms"] = "pseudonyms"  # what pages call images and groups
     check: Check | None = None
 
     @property
@@ -55,6 +59,8 @@ class Data(Strict):
             raise ValueError("positive: with two classes, say which one sensitivity is the rate for")
         if self.layout == "label_table" and not (self.table and self.name_column and self.label_column):
             raise ValueError("layout label_table needs table, name_column and label_column")
+        if self.layout != "label_table" and (self.patient_column or self.split_column):
+            raise ValueError("patient_column and split_column are columns of a table: use layout label_table")
         return self
 
 

@@ -1,20 +1,23 @@
-"""Which file carries which label: three layouts, no pixel read.
+"""Which file carries which label: class folders and split folders, no pixel read; tables are `label_table`'s.
 
-Labels come from a class folder, from a class folder inside train, val or test, or from a table. A table is
-joined by name and never by position: the order of its rows means nothing. Whatever is found is returned, with
-the reason where it cannot be used, so that a count of files on disk and a count of rows always agree.
+Labels come from a class folder, or from a class folder inside train, val or test. Whatever is found is returned,
+with the reason where it cannot be used, so that a count of files on disk and a count of rows always agree.
 """
 
-import csv
 import difflib
 import os
-from collections import defaultdict
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 LAYOUTS = ("class_folders", "split_folders", "label_table")
 PARTS = ("train", "val", "test")
+_SPELLINGS = (
+    dict.fromkeys(("train", "training"), "train")
+    | dict.fromkeys(("val", "valid", "validation", "dev"), "val")
+    | dict.fromkeys(("test", "testing", "holdout"), "test")
+)
 _SYSTEM = {"__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir"}
 
 
@@ -27,100 +30,66 @@ class Found:
     label: str = ""
     given_split: str = ""
     reason: str = ""
+    patient: str = ""  # as a table names it; where it is empty, the file's name may
 
 
 def find_in_class_folders(folder: Path, images: str, classes: dict[str, str]) -> list[Found]:
     """folder/images/<class>/**; `classes` maps the folder's name to ours. Raises ValueError for a missing
     folder.
     """
-    root = _root(folder, images)
-    _require_folders(folder, root, classes, [root], "class folder")
-    return [_by_class(folder, path, path.relative_to(root).parts, classes) for path in _files(root)]
+    root = images_folder(folder, images)
+    _require_folders(folder, root, classes, _folders(root), "class folder")
+    return [_by_class(folder, path, path.relative_to(root).parts, classes) for path in files_below(root)]
 
 
 def find_in_split_folders(folder: Path, images: str, classes: dict[str, str]) -> list[Found]:
-    """folder/images/{train,val,test}/<class>/**; val may be missing. ValueError for a missing folder."""
-    root = _root(folder, images)
-    _require_folders(folder, root, ("train", "test"), [root], "folder")
-    _require_folders(folder, root, classes, [root / part for part in PARTS], "class folder")
+    """folder/images/{train,val,test}/<class>/**; val may be missing, and each part may be spelled as `part_of` reads
+    it (Training, valid …). ValueError for a missing folder.
+    """
+    root = images_folder(folder, images)
+    parts = {name: part_of(name) for name in _folders(root) if part_of(name)}
+    _require_folders(folder, root, ("train", "test"), [*_folders(root), *parts.values()], "folder")
+    here = {name for folder_name in parts for name in _folders(root / folder_name)}
+    _require_folders(folder, root, classes, here, "class folder")
     found = []
-    for path in _files(root):
-        part, *rest = path.relative_to(root).parts
+    for path in files_below(root):
+        name, *rest = path.relative_to(root).parts
         image = _by_class(folder, path, tuple(rest), classes)
-        if part in PARTS or image.reason == "system file":
-            found.append(replace(image, given_split=part if part in PARTS else ""))
+        if name in parts or image.reason == "system file":
+            found.append(replace(image, given_split=parts.get(name, "")))
         else:
-            reason = f"folder {part!r} is not among train, val, test" if rest else "lies outside train, val, test"
+            reason = f"folder {name!r} is not among train, val, test" if rest else "lies outside train, val, test"
             found.append(Found(image.image_id, path, reason=reason))
     return found
 
 
-def find_in_table(
-    folder: Path, images: str, classes: dict[str, str], table: str, name_column: str, label_column: str
-) -> list[Found]:
-    """Files under folder/images, labelled by the rows of folder/table with the same name.
+def part_of(word: str) -> str:
+    """train, val or test for any usual spelling of it ("Training", "dev", "hold-out"); "" for another word."""
+    return _SPELLINGS.get(re.sub(r"[\W_]", "", word.lower()), "")
 
-    A row names a file by its path under `images` or by its bare name, each with or without the extension.
-    Rows without file, files without row, names that fit several files and files with two different labels are
-    returned with a reason.
-    Raises ValueError for a missing folder, table or column.
+
+def set_aside(found: list[Found], exclude: str) -> list[Found]:
+    """The same files, those whose name the pattern `exclude` finds with that reason (masks, overlays, previews).
+
+    Raises ValueError for a pattern that is none.
     """
-    root = _root(folder, images)
-    rows = read_label_rows(folder / table, name_column, label_column)
-    paths = [path for path in _files(root) if path != folder / table]
-    files_of: dict[str, list[Path]] = defaultdict(list)
-    for path in (p for p in paths if not _is_system(p, folder)):
-        inner = PurePosixPath(path.relative_to(root).as_posix())
-        for name in {str(inner), str(inner.with_suffix("")), path.name, path.stem}:
-            files_of[name].append(path)
-    labels: dict[Path, set[str]] = defaultdict(set)
-    doubtful: dict[Path, str] = {}
-    lost: dict[str, set[str]] = defaultdict(set)
-    for number, (name, label) in enumerate(rows, start=2):  # line 1 holds the column names
-        matches = files_of.get(name, [])
-        exact = [path for path in matches if path.relative_to(root).as_posix() == name]
-        matches = exact or matches
-        if not matches:
-            lost[name or f"(line {number} without a name)"].add(label)
-        for path in matches:
-            labels[path].add(label)
-            if len(matches) > 1:
-                doubtful[path] = f"{name!r} of {table} fits {len(matches)} files"
-    found = []
-    for path in paths:
-        found.append(_by_row(folder, path, labels.get(path, set()), doubtful.get(path, ""), classes, table))
-    for name, said in lost.items():
-        image_id = (PurePosixPath(images) / name).as_posix()
-        label = classes.get(next(iter(said)), "") if len(said) == 1 else ""
-        found.append(Found(image_id, None, label, reason=f"named in {table}, but there is no such file"))
-    return found
-
-
-def read_label_rows(path: Path, name_column: str, label_column: str) -> list[tuple[str, str]]:
-    """(name, label) of every row, stripped of spaces; comma, semicolon or tab, whichever shows both."""
-    if not path.is_file():
-        raise ValueError(f"{path}: there is no such table; found beside it: {_listing(path.parent)}; set data.table")
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    headers = {}
-    for mark in ",;\t":
-        header = [column.strip() for column in next(csv.reader(lines[:1], delimiter=mark), [])]
-        if name_column in header and label_column in header:
-            name_at, label_at = header.index(name_column), header.index(label_column)
-            wanted = 1 + max(name_at, label_at)
-            rows = (row for row in csv.reader(lines[1:], delimiter=mark) if any(map(str.strip, row)))
-            full = ([*row, *[""] * wanted] for row in rows)  # a short row lacks a label: a reason, not an error
-            return [(row[name_at].strip(), row[label_at].strip()) for row in full]
-        headers[len(header)] = header
-    columns = headers[max(headers)] if headers else []
-    raise ValueError(
-        f"{path}: needs the columns {name_column!r} and {label_column!r}, found {columns}; "
-        f"set data.name_column and data.label_column"
-    )
+    if not exclude:
+        return found
+    try:
+        pattern = re.compile(exclude)
+    except re.error as error:
+        raise ValueError(f"data.exclude: {exclude!r} is no regular expression ({error})") from error
+    return [
+        replace(one, reason="set aside by data.exclude")
+        if not one.reason and pattern.search(one.image_id.rsplit("/", 1)[-1])
+        else one
+        for one in found
+    ]
 
 
 def _by_class(folder: Path, path: Path, parts: tuple[str, ...], classes: dict[str, str]) -> Found:
     image_id = path.relative_to(folder).as_posix()
-    if _is_system(path, folder):
+    if is_system(path, folder):
         return Found(image_id, path, reason="system file")
     if len(parts) < 2:
         return Found(image_id, path, reason="lies outside the class folders")
@@ -129,37 +98,21 @@ def _by_class(folder: Path, path: Path, parts: tuple[str, ...], classes: dict[st
     return Found(image_id, path, classes[parts[0]])
 
 
-def _by_row(folder: Path, path: Path, said: set[str], doubt: str, classes: dict[str, str], table: str) -> Found:
-    image_id = path.relative_to(folder).as_posix()
-    if _is_system(path, folder):
-        return Found(image_id, path, reason="system file")
-    if not said:
-        return Found(image_id, path, reason=f"no row of {table} names it")
-    ours = sorted({classes.get(label, label) for label in said})
-    if doubt:
-        return Found(image_id, path, reason=doubt)
-    if len(ours) > 1:
-        return Found(image_id, path, reason=f"conflict: {table} calls it {' and '.join(map(repr, ours))}")
-    if ours[0] not in classes.values():
-        return Found(image_id, path, reason=f"label {ours[0]!r} is not among the classes")
-    return Found(image_id, path, ours[0])
-
-
-def _root(folder: Path, images: str) -> Path:
+def images_folder(folder: Path, images: str) -> Path:
+    """folder/images. Raises ValueError where either is missing, naming what lies there."""
     if not folder.is_dir():
         near = difflib.get_close_matches(folder.name, _folders(folder.parent), n=1)
         raise ValueError(
-            f"{folder}: there is no such folder; found beside it: {_listing(folder.parent)}; "
+            f"{folder}: there is no such folder; found beside it: {listing(folder.parent)}; "
             "put the set there, or set data.folder or DATA_DIR" + (f" (did you mean {near[0]}?)" if near else "")
         )
     if not (folder / images).is_dir():
-        raise ValueError(f"{folder / images}: no such folder; found in {folder}: {_listing(folder)}; set data.images")
+        raise ValueError(f"{folder / images}: no such folder; found in {folder}: {listing(folder)}; set data.images")
     return folder / images if images != "." else folder
 
 
-def _require_folders(folder: Path, root: Path, names: Iterable[str], places: list[Path], what: str) -> None:
-    names = list(names)
-    here = {name for place in places for name in _folders(place)}
+def _require_folders(folder: Path, root: Path, names: Iterable[str], here: Iterable[str], what: str) -> None:
+    names, here = list(names), set(here)
     missing = [name for name in names if name not in here]
     if not missing:
         return
@@ -174,7 +127,8 @@ def _require_folders(folder: Path, root: Path, names: Iterable[str], places: lis
     raise ValueError(f"{text}; {hint}")
 
 
-def _files(root: Path) -> list[Path]:
+def files_below(root: Path) -> list[Path]:
+    """Every file in `root` and its folders, sorted by path."""
     return sorted(Path(base) / name for base, _, names in os.walk(root) for name in names)
 
 
@@ -184,10 +138,12 @@ def _folders(place: Path) -> list[str]:
     return sorted(e.name for e in place.iterdir() if e.is_dir() and e.name not in _SYSTEM and e.name[0] != ".")
 
 
-def _listing(place: Path, most: int = 8) -> str:
+def listing(place: Path, most: int = 8) -> str:
+    """The names in a folder, as an error message lists them."""
     names = sorted(e.name for e in place.iterdir() if e.name[0] != ".") if place.is_dir() else []
     return (", ".join(names[:most]) + (f" … ({len(names)} in all)" if len(names) > most else "")) or "nothing"
 
 
-def _is_system(path: Path, folder: Path) -> bool:
+def is_system(path: Path, folder: Path) -> bool:
+    """Whether some part of the path inside `folder` is what an operating system leaves behind, or hidden."""
     return any(part in _SYSTEM or part.startswith(".") for part in path.relative_to(folder).parts)

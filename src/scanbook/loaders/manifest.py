@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scanbook.loaders import files, layouts
+from scanbook.loaders import files, label_table, layouts
 from scanbook.loaders.layouts import Found
 from scanbook.loaders.reading import Unreadable, decode, read_bytes
 
@@ -37,6 +37,9 @@ def build_manifest(
     table: str | None = None,
     name_column: str | None = None,
     label_column: str | None = None,
+    patient_column: str | None = None,
+    split_column: str | None = None,
+    exclude: str = "",
     block: int | None = None,
     check: dict | None = None,
     threads: int | None = None,
@@ -50,7 +53,10 @@ def build_manifest(
              the patient. Where it is empty or does not match, patient is "" and the image is a group of its
              own
     images   folder of the images inside `folder`
-    table, name_column, label_column   for label_table: the CSV file in `folder` and its two columns
+    table, name_column, label_column   for label_table: the CSV file in `folder` (or absolute) and its two columns
+    patient_column, split_column   further columns of the table, where it has them: whose image it is (goes before
+             `group`), and the part it was published in
+    exclude  regular expression searched in the file's name: what it finds is set aside (masks, previews)
     block    for sets without patients whose files are numbered: group is class and number // block, the
              number being the last group of `group` (or the last digits of the name)
     check    {"pattern": …, "meaning": {…}}: a second opinion on the label, read from the name with the
@@ -71,7 +77,8 @@ def build_manifest(
             f"{folder}: {len(names)} class given ({', '.join(names)}); at least two are needed; "
             f"add the others to data.classes"
         )
-    found = _find(folder, layout, classes, images, table, name_column, label_column)
+    columns = label_table.Columns(name_column or "", label_column or "", patient_column or "", split_column or "")
+    found = layouts.set_aside(_find(folder, layout, classes, images, table, columns), exclude)
     with ThreadPoolExecutor(threads or min(4, available_cores())) as pool:
         rows = list(pool.map(_look_at, found))
     manifest = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -81,7 +88,8 @@ def build_manifest(
     if block:
         manifest["group"] = _blocks(stems, manifest["label"], group, block)
     else:
-        manifest["patient"] = stems.map(_matcher(group, "data.group"))
+        by_name = stems.map(_matcher(group, "data.group"))
+        manifest["patient"] = manifest["patient"].where(manifest["patient"] != "", by_name)
         manifest["group"] = manifest["patient"]
     manifest["group"] = manifest["group"].where(manifest["group"] != "", manifest["image_id"])
     if check:
@@ -134,23 +142,23 @@ def _find(
     classes: dict[str, str],
     images: str,
     table: str | None,
-    name: str | None,
-    label: str | None,
+    columns: label_table.Columns,
 ) -> list[Found]:
     if layout == "class_folders":
         return layouts.find_in_class_folders(folder, images, classes)
     if layout == "split_folders":
         return layouts.find_in_split_folders(folder, images, classes)
     if layout == "label_table":
-        if not (table and name and label):
+        if not (table and columns.name and columns.label):
             raise ValueError("layout label_table needs table, name_column and label_column")
-        return layouts.find_in_table(folder, images, classes, table, name, label)
+        return label_table.find_in_table(folder, images, classes, table, columns)
     raise ValueError(f"unknown layout {layout!r}; known: {', '.join(layouts.LAYOUTS)}")
 
 
 def _look_at(found: Found) -> dict:
     row: dict[str, str | int] = {name: 0 if name in NUMBERS else "" for name in COLUMNS}
     row |= {"image_id": found.image_id, "label": found.label, "given_split": found.given_split}
+    row |= {"patient": found.patient}
     row |= {"status": "excluded", "reason": found.reason}
     if found.path is None:
         return row
