@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from scanbook import naming
 from scanbook.experiment import Augment, Experiment, Image
 from scanbook.loaders import augment, cache, manifest, splits
 
@@ -90,6 +91,11 @@ class Dataset:
     def used(self) -> pd.DataFrame:
         """The rows of the manifest that are used; their position is the row of every image array."""
         return self.manifest[self.manifest["status"] == "used"].reset_index(drop=True)
+
+    @functools.cached_property
+    def names(self) -> naming.PageNames:
+        """What pages call the images and groups of this set; everything that shows one asks here."""
+        return naming.of(self.manifest, self.experiment.data.ids, self.experiment.data.unit)
 
     @functools.cached_property
     def labels(self) -> np.ndarray:

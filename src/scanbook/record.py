@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from scanbook import openings, tuning
+from scanbook import naming, openings, tuning
 from scanbook.metrics import scores as scoring
 from scanbook.metrics import verdicts
 from scanbook.names import pretty
@@ -131,6 +131,7 @@ def write(study: "Study") -> Path:
         getattr(study, name).to_csv(folder / f"{name}.csv.new", index=False)
     for name in TABLES:  # only when all three could be computed and written
         os.replace(folder / f"{name}.csv.new", folder / f"{name}.csv")
+    naming.write(study.data.names, folder)
     done = study.states[study.states["state"] == "done"]
     (folder / "runs.txt").write_text("\n".join(done["name"]) + "\n", encoding="utf-8")
     return folder

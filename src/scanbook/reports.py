@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from scanbook import freshness, params, record
+from scanbook import freshness, guard, params, record
 from scanbook.names import command
 from scanbook.report import provenance
 from scanbook.report.progress import Board, duration
@@ -142,13 +142,17 @@ def _made(root: Path, name: str, profile: str, overrides: dict, resume: bool, bo
         about = {**_about(root, name, profile), "clean": clean, "provenance_html": provenance_html}
         says_itself = "show.provenance(" in (root / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
         state, error = outcome.status, outcome.error
+        executed: Path | None = outcome.executed
         if error is None:
             try:
-                pages.render(outcome.executed, page, **about | ({"provenance_html": ""} if says_itself else {}))
+                check = str if name == SUMMARY else guard.of_page(root, name, profile, overrides)
+                guarded = {**about, "clean": lambda text: check(clean(text))}
+                pages.render(outcome.executed, page, **guarded | ({"provenance_html": ""} if says_itself else {}))
             except (ValueError, OSError) as problem:  # a page too large, a full disk: the others go on
                 state, error = "failed", NotebookError(0, 0, "", type(problem).__name__, str(problem))
+                executed = None if isinstance(problem, guard.NameOnPage) else executed  # nor do they stand there
         if error is not None:
-            page = pages.render_failure(outcome.executed, page, error=error, **about)
+            page = pages.render_failure(executed, page, error=error, **about)
     reason = "" if error is None else clean(f"{error.name}: {error.message}")
     kept = {"state": state, "seconds": round(outcome.seconds, 1), "reason": reason}
     _remember(root, name, profile, kept | (freshness.seal(root, name, profile, page, origin) if error is None else {}))

@@ -22,7 +22,7 @@ SHOWN = ("resnet", "vgg", "source")
 def samples(study: Study, per_class: int = 6) -> Plate:
     """Some images of every class as the networks receive them, before any augmentation."""
     rows = _first_rows(study, per_class)
-    used, images = study.data.used.loc[rows], study.data.images(study.experiment.image)
+    used, images = study.data.names.table(study.data.used.loc[rows]), study.data.images(study.experiment.image)
     picture = figures.samples_by_class(images[rows], list(used["label"]), list(used["group"]), classes=study.classes)
     spec = study.experiment.image
     caption = (f"{per_class} images a class from the train part, each of another {one(study.experiment.data.unit)} "
@@ -52,9 +52,8 @@ def augmented(study: Study, per_class: int = 1, versions: int = 8) -> Plate:
     drawn = ", ".join(f"{k} {v:g}" for k, v in strengths.items()) or "nothing: this assignment does not augment"
     caption = (f"Left the training image, then what epochs 1 to {versions} make of it, with what was drawn. "
                f"Strengths: {drawn}.")  # fmt: skip
-    table = pd.DataFrame(
-        words, columns=[f"epoch {e}" for e in range(1, versions + 1)], index=pd.Index(ids, name="image")
-    )
+    names = pd.Index([study.data.names.image(image_id) for image_id in ids], name="image")
+    table = pd.DataFrame(words, columns=[f"epoch {e}" for e in range(1, versions + 1)], index=names)
     return Plate(grid, caption, f"{len(rows)} training images, each with {versions} augmented versions.",
                  table.reset_index(), kind="photo", title="The augmented grid", key="augmented", least=760)  # fmt: skip
 
@@ -71,6 +70,7 @@ def mistakes(study: Study, arm: str | None = None, each: int = 4) -> Plate:
     chosen = [*[i for i in sure if right[i]][:each], *[i for i in sure if not right[i]][: 2 * each]]
     shown = predictions.loc[chosen]
     rows = study.data.used.reset_index().set_index("image_id").loc[shown["image_id"], "index"].to_numpy()
+    shown = study.data.names.table(shown)
     picture = figures.answers(study.data.images(study.experiment.arms[arm].image)[rows], list(shown["label"]),
                                    probs[chosen], study.classes, list(shown["group"]))  # fmt: skip
     wrong = int((~right).sum())
@@ -103,7 +103,7 @@ def twins(study: Study, cut: float = 0.98, shown: int = 6) -> Plate:
     order = np.argsort(-likeness, kind="stable")[:shown]
     pairs = np.stack([test[order], nearest[order]], 1).ravel()
     images = study.data.images(study.experiment.image)
-    words = [f"{'test' if i % 2 == 0 else 'train'}, r {likeness[order[i // 2]]:.3f}, {name}"
+    words = [f"{'test' if i % 2 == 0 else 'train'}, r {likeness[order[i // 2]]:.3f}, {study.data.names.group(name)}"
              for i, name in enumerate(_groups(study, pairs))]  # fmt: skip
     labels = [f"pairs {2 * (i // 4) + 1} and {2 * (i // 4) + 2}" for i in range(len(pairs))]  # four images a row
     picture = figures.samples_by_class(images[pairs], labels, words)

@@ -38,9 +38,9 @@ def files(study: Study) -> Plate:
         }
         for label, part in used.groupby("label", sort=False)
     ]
-    out = exclusions(manifest)
+    out = study.data.names.table(exclusions(manifest))
     rows += [
-        {"what became of it": f"set aside: {reason}", "files": len(part), study.experiment.data.unit: None}
+        {"what became of it": f"set aside: {reason}", "files": part["n"].sum(), study.experiment.data.unit: None}
         for reason, part in out.groupby("reason")
     ]
     table = pd.DataFrame(rows).astype({study.experiment.data.unit: "Int64"})
