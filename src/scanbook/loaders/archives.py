@@ -104,21 +104,15 @@ def _write(
             path = folder.joinpath(*places[name])
             path.parent.mkdir(parents=True, exist_ok=True)
             crc = 0
-            with path.open("xb", buffering=0) as out:
+            with path.open("xb") as out:
                 for chunk in read(member):
-                    _write_all(out.fileno(), chunk)
+                    out.write(chunk)
                     crc = zlib.crc32(chunk, crc)
                     done += len(chunk)
                     if progress:
                         progress(done, total)
             if crc != crcs[name]:
                 raise Refused(f"entry {member.name!r} changed while it was read", damaged=True)
-
-
-def _write_all(descriptor: int, chunk: bytes) -> None:
-    view = memoryview(chunk)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def _second_copies(entries: list[Entry]) -> dict[Parts, str]:
