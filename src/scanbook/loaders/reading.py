@@ -7,38 +7,45 @@ set aside, so that one bad file among thousands neither stops a run nor slips in
 The rules, the same for every set:
 
 - 8-bit grey stays grey (H, W); colour is RGB (H, W, 3), also where its three channels are equal.
-- 1 bit: 0 and 255. Palette, CMYK, YCbCr, Lab, HSV: RGB as Pillow converts them, without colour profiles.
-- More than 8 bits of grey, or floating point: the image's own range is stretched over 0 to 255 (the smallest
+- 1 bit: 0 and 255. 2 and 4 bits of grey: spread over 0 to 255. Palette, CMYK, YCbCr, Lab: RGB as Pillow converts
+  them, without colour profiles; CMYK in a JPEG is taken as inverted, as Adobe writes it and browsers read it.
+- More than 8 bits of grey, signed or floating point: the image's own range is stretched over 0 to 255 (the smallest
   value becomes 0, the largest 255), because 10- and 12-bit scans are stored in 16-bit files and would be
-  almost black by the type's range. A flat image becomes 0.
-- Transparent pixels are laid on black, as nothing was measured there.
-- The camera's turning flag (EXIF orientation) is applied. Of several frames or pages, the first one counts.
+  almost black by the type's range. A flat image becomes 0. TIFF that counts from white to black is turned round.
+- 16 bits of colour, or of grey with transparency: the upper eight.
+- Transparent pixels are laid on black, as nothing was measured there. Wholly transparent: excluded.
+- The camera's turning flag (EXIF or XMP orientation 2 to 8) is applied. Of several frames or pages, the first counts.
+- DICOM: window, rescaling and colour as its header says; see `dicom`.
+- Cut off: excluded, unless what is missing lies behind the last pixel. No pixel is ever made up; a JPEG must end
+  with its end mark and hold as many data as its picture needs, each chunk of a PNG must have its checksum right.
+- More than MAX_PIXELS, or MAX_BYTES of file: excluded by the header, before anything is decoded.
+- A link is followed, also out of the set's folder. A pipe, a socket or a device is never opened.
 """
 
 import io
-import warnings
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
-MAX_PIXELS = 80_000_000  # a chest film has about 10 million; Pillow's own alarm is at 89 million
-ALLOWED = "JPEG, PNG, BMP, TIFF, WebP, GIF"
-_FIRST_BYTES = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"BM", "BMP"),
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-)
+from scanbook.loaders import formats, jpegs
+from scanbook.loaders.formats import Unreadable, sniff
+from scanbook.loaders.opening import read_bytes
+from scanbook.loaders.pixels import to_uint8
+from scanbook.loaders.quiet import quiet
 
+__all__ = ("Picture", "Unreadable", "decode", "read_bytes", "read_image", "sniff", "to_uint8")
 
-class Unreadable(ValueError):
-    """A file that cannot be used as an image; the text is the reason, without the file's name."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True)
@@ -61,97 +68,71 @@ def read_image(path: Path, *, shortest: int | None = None) -> np.ndarray:
     return decode(read_bytes(path), shortest=shortest).pixels
 
 
-def read_bytes(path: Path) -> bytes:
-    """The file's content. Raises Unreadable where the operating system refuses."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise Unreadable(f"cannot be opened: {error.strerror or type(error).__name__}") from error
-
-
 def decode(data: bytes, *, shortest: int | None = None) -> Picture:
     """Turn a file's content into pixels; see `read_image`."""
     kind = sniff(data)
-    _quiet_pillow()
+    quiet()
     # A damaged file can make a decoder raise almost anything (struct, zlib, index and type errors have been
     # seen); whatever it is, it concerns this file alone.
     try:
+        if kind == "DICOM":
+            from scanbook.loaders import dicom  # pydicom is asked for only where there is something for it
+
+            return Picture(*dicom.decode(data), kind)
+        if kind == "JPEG":
+            return _decode_jpeg(data, shortest)
+        if kind == "PNG":
+            formats.check_png(data)
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             mode = image.mode
-            _refuse_bomb(*image.size)
-            if shortest is not None and kind == "JPEG":
-                scale = max(1.0, min(image.size) / shortest)
-                image.draft(None, (int(image.width / scale), int(image.height / scale)))
+            formats.refuse_bomb(*image.size)
+            _refuse_gaps(image)
             image.load()
-            pixels = to_uint8(ImageOps.exif_transpose(image))
+            return Picture(to_uint8(_upright(image)), mode, kind)
     except Unreadable:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Unreadable(f"more than {MAX_PIXELS:,} pixels") from error
+        raise Unreadable(f"more than {formats.MAX_PIXELS:,} pixels") from error
+    except MemoryError as error:
+        raise Unreadable(f"{kind} that asks for more memory than there is") from error
     except Exception as error:
         raise Unreadable(_in_words(kind, error)) from error
-    return Picture(pixels, mode, kind)
 
 
-def sniff(data: bytes) -> str:
-    """The format by the first bytes: JPEG, PNG, BMP, TIFF, GIF or WEBP; anything else is Unreadable."""
-    if not data:
-        raise Unreadable("the file is empty")
-    for start, kind in _FIRST_BYTES:
-        if data.startswith(start):
-            return kind
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[128:132] == b"DICM":
-        raise Unreadable(f"a DICOM file; convert it first (allowed: {ALLOWED})")
-    if data.startswith(b"version https://git-lfs"):
-        raise Unreadable("a Git LFS pointer, not the image itself; fetch it with git lfs pull")
-    if data.lstrip()[:1] == b"<":
-        raise Unreadable(f"a web page or XML text, not an image (allowed: {ALLOWED})")
-    raise Unreadable(f"not an image by its first bytes {data[:4].hex(' ')} (allowed: {ALLOWED})")
+def _decode_jpeg(data: bytes, shortest: int | None) -> Picture:
+    layout = jpegs.look(data)
+    stream = jpegs.Stream(data, layout)
+    with Image.open(stream, formats=["JPEG"]) as image:
+        mode = image.mode
+        if shortest is not None:
+            scale = max(1.0, min(image.size) / shortest)
+            image.draft(None, (int(image.width / scale), int(image.height / scale)))
+        image.load()
+        jpegs.refuse_misfit(image, stream, data, layout)
+        return Picture(to_uint8(_upright(image)), mode, "JPEG")
 
 
-def to_uint8(image: Image.Image) -> np.ndarray:
-    """A loaded Pillow image → uint8 (H, W) or (H, W, 3) by the rules above."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        return _stretch(np.asarray(image, dtype=np.float64))
-    if image.has_transparency_data:
-        grey = image.mode in ("L", "LA", "La", "1")
-        above = image.convert("RGBA")
-        black = Image.new("RGBA", above.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, above).convert("L" if grey else "RGB")
-    elif image.mode not in ("L", "RGB"):
-        image = image.convert("L" if image.mode == "1" else "RGB")
-    return np.array(image)  # a copy of our own: Pillow's view is read-only
+def _upright(image: Image.Image) -> Image.Image:
+    """The image as its turning flag wants it; the image itself where there is none."""
+    turn = _TURNS.get(image.getexif().get(0x0112, 1))
+    return image if turn is None else image.transpose(turn)
 
 
-def _stretch(values: np.ndarray) -> np.ndarray:
-    if not np.isfinite(values).all():
-        raise Unreadable("holds values that are not numbers")
-    low, high = values.min(), values.max()
-    if low == high:
-        return np.zeros(values.shape, np.uint8)
-    return np.rint((values - low) * (255.0 / (high - low))).astype(np.uint8)
-
-
-@cache
-def _quiet_pillow() -> None:
-    """Pillow warns about damaged headers by the path of its own source, which would stand in a page; here the
-    reason goes into the table."""
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-def _refuse_bomb(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise Unreadable(f"{width} × {height} pixels; at most {MAX_PIXELS:,} are read")
-    if min(width, height) < 1:
-        raise Unreadable(f"{width} × {height} pixels: nothing to see")
+def _refuse_gaps(image: ImageFile.ImageFile) -> None:
+    """A TIFF whose header lists too few strips would be black where they are missing."""
+    if image.format != "TIFF" or not image.tile:
+        return
+    boxes = [tile.extents or (0, 0, *image.size) for tile in image.tile]
+    if sum((right - left) * (bottom - top) for left, top, right, bottom in boxes) < image.width * image.height:
+        raise Unreadable("TIFF damaged (its strips or tiles do not cover the picture)")
 
 
 def _in_words(kind: str, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):  # its own text holds a memory address, another one each time
-        return f"{kind} damaged (its header makes no sense)"
-    said = str(error).strip() or type(error).__name__
+        return f"{kind} damaged (its header makes no sense)" + (
+            ", or of a kind that Pillow does not read" if kind == "TIFF" else ""
+        )
+    said = " ".join(str(error).rsplit("plugins:", 1)[-1].split()) or type(error).__name__
     if "truncated" in said.lower() or isinstance(error, EOFError):
         return f"{kind} cut off before its end ({said})"
     return f"{kind} damaged ({said})"
