@@ -5,11 +5,12 @@ with the reason where it cannot be used, so that a count of files on disk and a 
 """
 
 import difflib
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from scanbook.loaders.walking import files_below, fit_name
 
 LAYOUTS = ("class_folders", "split_folders", "label_table")
 PARTS = ("train", "val", "test")
@@ -31,6 +32,12 @@ class Found:
     given_split: str = ""
     reason: str = ""
     patient: str = ""  # as a table names it; where it is empty, the file's name may
+
+    def __post_init__(self) -> None:
+        name, unfit = fit_name(self.image_id)
+        if unfit:  # such a name would break the tables that follow
+            object.__setattr__(self, "image_id", name)
+            object.__setattr__(self, "reason", self.reason or unfit)
 
 
 def find_in_class_folders(folder: Path, images: str, classes: dict[str, str]) -> list[Found]:
@@ -125,11 +132,6 @@ def _require_folders(folder: Path, root: Path, names: Iterable[str], here: Itera
         near = difflib.get_close_matches(missing[0], sorted(here), n=1)
         hint = "set data.classes to the folders' names" + (f" (did you mean {near[0]!r}?)" if near else "")
     raise ValueError(f"{text}; {hint}")
-
-
-def files_below(root: Path) -> list[Path]:
-    """Every file in `root` and its folders, sorted by path."""
-    return sorted(Path(base) / name for base, _, names in os.walk(root) for name in names)
 
 
 def _folders(place: Path) -> list[str]:
