@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from scanbook.published import Source
+
 
 class Strict(BaseModel):
     """Unknown keys and silent conversions are errors: a misspelt key that is ignored looks like a result."""
@@ -24,6 +26,7 @@ class Check(Strict):
 
 class Data(Strict):
     folder: str
+    source: Source | None = None
     layout: Literal["class_folders", "split_folders", "label_table"]
     classes: list[str] | dict[str, str]  # the source's spelling, or {source's spelling: ours}
     positive: str | None = None
