@@ -9,10 +9,11 @@ READY   := $(if $(filter $(ENV)/bin/python,$(PY)),$(ENV)/.ready)
 RESUME  ?=
 JOBS    ?=
 BENCH   ?=
+SETS    ?=
 OPTIONS  = --profile $(PROFILE) $(if $(RESUME),--resume) $(if $(JOBS),--jobs $(JOBS))
 
 .DEFAULT_GOAL := help
-.PHONY: help env reports test lint lab tensorboard bench format lock clean
+.PHONY: help env reports data test lint lab tensorboard bench format lock clean
 
 help:  ## this list
 	@echo "scanbook: five student assignments on medical images, run again properly"
@@ -44,6 +45,9 @@ reports: $(READY)  ## execute all notebooks and render reports/index.html and a 
 
 report-%: $(READY)  ## the same for one assignment: report-heart, -artery, -xray, -fetal, -lung, -summary
 	@$(PY) -m scanbook report $* $(OPTIONS)
+
+data: $(READY)  ## load the public sets to DATA_DIR (SETS="xray lung": these); says what helps where one does not come
+	@$(PY) -m scanbook data $(if $(SETS),$(SETS),--all)
 
 test: $(READY)  ## all tests; browser tests need Chromium and skip with a reason without it
 	@$(PY) -m pytest

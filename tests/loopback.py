@@ -78,14 +78,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):  # the other side may have gone
             for start in range(0, len(content), 1 << 16):
                 piece = content[start : start + (1 << 16)]
+                if state.gate:
+                    state.gate(start)
                 if cut is not None and start + len(piece) > cut:
                     self.wfile.write(piece[: cut - start])
                     self.wfile.flush()
                     self.close_connection = True
                     return
                 self.wfile.write(piece)
-                if state.gate:
-                    state.gate(start)
 
 
 class _Server(http.server.ThreadingHTTPServer):
@@ -98,7 +98,8 @@ class _Server(http.server.ThreadingHTTPServer):
 @contextlib.contextmanager
 def server():
     """A running server: `url`, `files` (path -> bytes), `pages`, `asked`, and how it misbehaves: `cuts` (bytes after
-    which each of the next answers breaks off), `statuses` of the next ones, `ranges`, `etag`, `kaggle_status`, `gate`.
+    which each of the next answers breaks off), `statuses` of the next ones, `ranges`, `etag`, `kaggle_status`, and a
+    `gate` that is called with the place of each piece before it is sent.
     """
     state = SimpleNamespace(files={}, pages={}, asked=[], cuts=[], statuses=[], ranges=True, etag='"one"',
                             kaggle_status=200, token="token", gate=None)  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command line: report, train, predict, params, diff. What make does, without make."""
+"""The command line: report, train, predict, data, params, diff. What make does, without make."""
 
 import argparse
 import json
@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument("first", metavar="RUN", help="a run's folder, or a part of its name that only it has")
     diff.add_argument("second", metavar="RUN")
     diff.set_defaults(command=_diff)
+
+    data = commands.add_parser("data", help="bring the public sets to DATA_DIR; without a name: say what is there")
+    data.add_argument("names", nargs="*", metavar="NAME")
+    data.add_argument("--all", action="store_true", help="every set that names a source")
+    data.set_defaults(command=_data)
     return parser
 
 
@@ -163,6 +168,12 @@ def _diff(args: argparse.Namespace) -> int:
     for section, rows in table.groupby("section", sort=False):
         print(f"{section}\n{rows[['key', 'a', 'b']].to_string(index=False, header=False, na_rep='-')}\n")
     return 0
+
+
+def _data(args: argparse.Namespace) -> int:
+    from scanbook.getting import get_sets
+
+    return get_sets(params.root(), args.names, everything=args.all)
 
 
 def _predict(args: argparse.Namespace) -> int:

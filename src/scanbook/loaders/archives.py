@@ -44,14 +44,12 @@ def unpack(
     rename: Mapping[str, str] | None = None,
     limits: Limits | None = None,
     progress: Callable[[int, int], None] | None = None,
-    before_rename: Callable[[Unpacked], None] | None = None,
 ) -> Unpacked:
     """Unpack a zip or tar (plain, gz, bz2, xz) to `target`, which must not be there.
 
-    expected       names that lie at the top of the set: its root is looked for by them, below a folder or two
-    rename         names at the top of the set -> what they are called here
-    progress       called with bytes written and bytes in all
-    before_rename  called when all is written and checked, before `target` appears
+    expected  names that lie at the top of the set: its root is looked for by them, below a folder or two
+    rename    names at the top of the set -> what they are called here
+    progress  called with bytes written and bytes in all
 
     Raises Refused for an archive that is damaged or not to be trusted, FileExistsError where `target` is there, and
     OSError (ENOSPC) where the disk has not room enough. In every case nothing is left behind.
@@ -79,8 +77,6 @@ def unpack(
     try:
         beside.mkdir()
         _write(archive, beside, places, {entry.parts: entry.crc for entry in kept}, total, progress)
-        if before_rename:
-            before_rename(unpacked)
         os.rename(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
