@@ -52,7 +52,7 @@ def small_book(root: Path, cells: Sequence[str], names: Sequence[str] = FIVE, ep
             "image.size": 48, "image.normalise": "training", "training.batch": 8, "training.threads": 1,
             "training.stages": [{"train": "all", "epochs": epochs, "rate": 1e-3}], "training.checkpoint_s": 0,
             "training.balance": "none",
-        } | ({"data.block": 6} if name == "lung" else {})}  # fmt: skip
+        }}  # fmt: skip
         (root / "params" / f"{name}.yaml").write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
         parameters = nbformat.v4.new_code_cell(f'params = "params/{name}.yaml"\nprofile = "sample"\noverrides = {{}}')
         parameters.metadata["tags"] = ["parameters"]

@@ -11,9 +11,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scanbook import naming
+from scanbook import naming, sources
 from scanbook.experiment import Augment, Experiment, Image
-from scanbook.loaders import augment, cache, manifest, splits
+from scanbook.loaders import augment, cache, files, integrity, manifest, splits
+from scanbook.names import one
+
+SEEING = (
+    "loaders/scanning.py",
+    "loaders/reading.py",
+    "loaders/views.py",
+)  # the rooms that decide what is seen of a file
+COMPARING = ("loaders/integrity.py",)  # and which pictures are taken for the same
 
 
 class NoData(ValueError):
@@ -31,6 +39,9 @@ class Dataset:
     def __init__(self, experiment: Experiment, root: Path, data_dir: Path | None = None) -> None:
         self.experiment, self.root = experiment, root
         self.folder = self._folder(data_dir)
+        self.chose_split = ""  # why, where the parameters leave it to the data
+        if experiment.split.scheme == "auto":
+            self._settle_split()
 
     def _folder(self, data_dir: Path | None) -> Path:
         spec = self.experiment.data
@@ -52,16 +63,52 @@ class Dataset:
         return folder
 
     @functools.cached_property
+    def _looked(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """Manifest and views of every file, groups as patients and tables give them; remembered in the cache."""
+        spec = self.experiment.data
+        known = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:16]
+        return manifest.build_manifest(
+            self.folder, layout=spec.layout, classes=spec.class_map, group=spec.group, images=spec.images,
+            table=self._table(), name_column=spec.name_column, label_column=spec.label_column,
+            patient_column=spec.patient_column, split_column=spec.split_column, exclude=spec.exclude,
+            check=spec.check.model_dump() if spec.check else None,
+            memory=self.root / "cache" / f"seen-{known}.sqlite", rules=sources.of_rooms(*SEEING),
+        )  # fmt: skip
+
+    @functools.cached_property
+    def pairs(self) -> pd.DataFrame:
+        """Every picture that occurs twice among the readable images; see `integrity.pairs_of`."""
+        table, views = self._looked
+        used = table.loc[table["status"] == "used", ["image_id", "label", "sha256", "pixel_hash"]]
+        text = sources.of_rooms(*COMPARING) + used.to_csv(index=False)
+        file = self.root / "cache" / f"pairs-{hashlib.sha256(text.encode()).hexdigest()[:16]}.csv"
+        if not file.exists():
+            files.write_csv_atomically(integrity.pairs_of(table, views), file)
+        found = files.read_csv(file, {"a", "b", "kind", "turn", "label_a", "label_b"})
+        return found.astype({"likeness": float, "conflict": bool})
+
+    @functools.cached_property
+    def named_groups(self) -> pd.Series:
+        """image_id -> group as patients, tables or running numbers give it, before equal pictures join any."""
+        table, views = self._looked
+        cut = self.experiment.data.runs
+        groups = integrity.runs_of(table, views, cut) if cut else table["group"]
+        return pd.Series(groups.to_numpy(), index=table["image_id"])
+
+    @functools.cached_property
     def manifest(self) -> pd.DataFrame:
         """One row a file found, used or excluded; see DESIGN, what lies on disk."""
         spec = self.experiment.data
-        table = manifest.build_manifest(
-            self.folder, layout=spec.layout, classes=spec.class_map, group=spec.group, images=spec.images,
-            table=self._table(), name_column=spec.name_column, label_column=spec.label_column, block=spec.block,
-            patient_column=spec.patient_column, split_column=spec.split_column, exclude=spec.exclude,
-            check=spec.check.model_dump() if spec.check else None,
-        )  # fmt: skip
+        table = self._looked[0].assign(group=self.named_groups.to_numpy())
+        table = integrity.regroup(
+            table, self.pairs, duplicates=spec.duplicates, conflicts=spec.conflicts, copies=spec.copies
+        )
         return self._capped(table)
+
+    @functools.cached_property
+    def views(self) -> np.ndarray:
+        """uint8 (N, 2, SIDE, SIDE): the two small views of the used images; see `loaders.views`."""
+        return self._looked[1][(self.manifest["status"] == "used").to_numpy()]
 
     def _table(self) -> str | None:
         """Where the label table lies: in the set's folder, or else below the repository, as params/NAME.csv does."""
@@ -86,6 +133,25 @@ class Dataset:
             status=table["status"].mask(beyond, "excluded"),
             reason=table["reason"].mask(beyond, f"beyond the {cap} images a class that this run takes (cap_per_class)"),
         )
+
+    def _settle_split(self) -> None:
+        """Write into the experiment which split `auto` stands for: the published one where nothing crosses it."""
+        spec = self.experiment
+        leaks = integrity.crossing(self.manifest, self.named_groups, self.pairs)
+        own = "block" if spec.data.runs else "grouped"
+        if not (self.used["given_split"] == "test").any():
+            scheme, why = own, "the set comes without a test part"
+        elif leaks["patients"] or leaks["pixels"]:
+            scheme = own
+            why = (f"its published parts share {leaks['patients']} {spec.data.unit} and {leaks['pixels']} pictures with "
+                   f"equal pixels between test and training")  # fmt: skip
+        else:
+            scheme, why = "provided", f"no {one(spec.data.unit)} and no equal picture crosses its published parts"
+        self.chose_split = why
+        arms = {name: arm.model_copy(update={"scheme": scheme}) if arm.scheme == "auto" else arm
+                for name, arm in spec.arms.items()}  # fmt: skip
+        split = spec.split.model_copy(update={"scheme": scheme})
+        self.experiment = spec.model_copy(update={"split": split, "arms": arms})
 
     @functools.cached_property
     def used(self) -> pd.DataFrame:

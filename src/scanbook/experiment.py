@@ -32,7 +32,6 @@ class Data(Strict):
     positive: str | None = None
     group: str = ""
     unit: Literal["patients", "blocks", "images"] = "patients"
-    block: int | None = Field(default=None, ge=2)
     images: str = "."
     table: str | None = None
     name_column: str | None = None
@@ -42,6 +41,10 @@ class Data(Strict):
     exclude: str = ""  # file names that are no images of their own: masks, previews
     ids: Literal["as_named", "pseudonyms"] = "pseudonyms"  # what pages call images and groups
     check: Check | None = None
+    runs: float | None = Field(default=None, gt=0, lt=1)  # likeness of neighbouring numbers that makes them one block
+    duplicates: Literal["group", "drop", "keep"] = "group"
+    conflicts: Literal["exclude", "keep"] = "exclude"
+    copies: str = r"(_rotated_-?\d+|_flipped_-?\d+|_resized|_gallery)+$"  # names of copies made before the split
 
     @property
     def class_map(self) -> dict[str, str]:
@@ -68,7 +71,7 @@ class Data(Strict):
 
 
 class Split(Strict):
-    scheme: Literal["grouped", "provided", "random", "block"] = "grouped"
+    scheme: Literal["auto", "grouped", "provided", "random", "block"] = "grouped"
     fractions: list[float] = [0.70, 0.15, 0.15]
     folds: int | Literal["auto"] = "auto"
     seed: int = 0
@@ -182,7 +185,7 @@ class Arm(Settings):
     network: str
     stands_for: str | None = None  # the source's network, where a light sibling runs in its place
     weights: str = "none"
-    scheme: Literal["grouped", "provided", "random", "block"]
+    scheme: Literal["auto", "grouped", "provided", "random", "block"]
     seeds: list[int]
     about: str = ""
 

@@ -14,8 +14,9 @@ PACKAGE = Path(__file__).parent
 # The rooms whose code decides what a run computes; report and metrics come after predictions.csv and may change freely.
 DECIDING = (
     "dataset.py", "fitting.py", "loaders/augment.py", "loaders/balance.py", "loaders/batches.py", "loaders/cache.py",
-    "loaders/prepare.py", "loaders/reading.py", "models/*.py",
+    "loaders/prepare.py", "models/*.py",
 )  # fmt: skip
+READING = "loaders/reading.py"  # with every room it needs
 NOT_DECIDING = ("models/logs.py", "models/checkpoints.py", "*/__init__.py")
 
 
@@ -45,12 +46,18 @@ def of_run(network: str, package: Path = PACKAGE) -> dict[str, str]:
     from scanbook.models.own import OWN
 
     elsewhere = "models/backbones.py" if network in OWN else "models/own.py"
+    found = {file.relative_to(package).as_posix() for pattern in DECIDING for file in package.glob(pattern)}
     return {
         name: room(package / name)
-        for pattern in DECIDING
-        for name in sorted(file.relative_to(package).as_posix() for file in package.glob(pattern))
+        for name in sorted(found | reach(READING, package))
         if name != elsewhere and not any(fnmatch.fnmatch(name, other) for other in NOT_DECIDING)
     }
+
+
+def of_rooms(*starts: str, package: Path = PACKAGE) -> str:
+    """One hash over some rooms and all of their wing that these need."""
+    names = sorted(set().union(*(reach(start, package) for start in starts)))
+    return hashlib.sha256("".join(f"{name} {room(package / name)}\n" for name in names).encode()).hexdigest()[:16]
 
 
 def reach(start: str, package: Path = PACKAGE) -> set[str]:

@@ -46,7 +46,8 @@ class Study:
     """
 
     def __init__(self, experiment: Experiment, root: Path, overrides: dict[str, Any]) -> None:
-        self.experiment, self.root, self.overrides = experiment, root, overrides
+        self.data = Dataset(experiment, root)
+        self.experiment, self.root, self.overrides = self.data.experiment, root, overrides
         self.opened_at = time.time()
         self._tuned = False  # in this session, so that a fresh training tunes once
         self.handle: Any = None  # the headline's place in the notebook, once it is shown
@@ -55,7 +56,6 @@ class Study:
         cores = available_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         torch.set_num_threads(threads if threads != "auto" else max(1, cores))
         self.machine = device.choose(parallel.own_device(), experiment.training.precision)
-        self.data = Dataset(experiment, root)
 
     def __repr__(self) -> str:
         e = self.experiment

@@ -30,7 +30,7 @@ def folder(tmp_path):
 
 
 def look(folder):
-    return build_manifest(folder, layout="class_folders", classes={"sick": "sick", "well": "well"}, group="")
+    return build_manifest(folder, layout="class_folders", classes={"sick": "sick", "well": "well"}, group="")[0]
 
 
 def test_rows_are_the_used_rows_of_the_manifest_in_order(folder, tmp_path):

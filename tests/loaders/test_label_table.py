@@ -124,7 +124,7 @@ def test_the_patient_of_the_table_goes_before_the_pattern_and_the_pattern_fills_
     for name in ("p1_a", "p2_a", "p3_a"):
         save(tmp_path / f"{name}.png")
     table(tmp_path, [("p1_a", "well", "Q", ""), ("p2_a", "sick", "", ""), ("p3_a", "sick", "Q", "")])
-    manifest = build_manifest(tmp_path, layout="label_table", classes=TWO, group=r"^(p\d)", table="t.csv",
+    manifest, _ = build_manifest(tmp_path, layout="label_table", classes=TWO, group=r"^(p\d)", table="t.csv",
                               name_column="image", label_column="label", patient_column="patient")  # fmt: skip
     assert manifest["patient"].tolist() == manifest["group"].tolist() == ["Q", "p2", "Q"]
 

@@ -10,21 +10,21 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from scanbook.loaders import files, label_table, layouts
+from scanbook.loaders import duplicates, files, label_table, layouts, scanning
 from scanbook.loaders.layouts import Found
-from scanbook.loaders.reading import Unreadable, decode, read_bytes
+from scanbook.loaders.views import SIDE
 
 COLUMNS = (
     *("image_id", "label", "patient", "group", "given_split", "width", "height", "mode", "bytes", "mtime"),
-    *("sha256", "pixel_hash", "status", "reason"),
+    *("sha256", "pixel_hash", "perceptual_hash", "status", "reason"),
 )
 NUMBERS = ("width", "height", "bytes", "mtime")
+_OF_A_FILE = (*NUMBERS, "mode", "sha256", "pixel_hash")
 
 
 def build_manifest(
@@ -40,10 +40,11 @@ def build_manifest(
     patient_column: str | None = None,
     split_column: str | None = None,
     exclude: str = "",
-    block: int | None = None,
     check: dict | None = None,
+    memory: Path | None = None,
+    rules: str = "",
     threads: int | None = None,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Look at every file of a set.
 
     folder   the set's folder; `image_id` is the file's posix path inside it
@@ -51,22 +52,21 @@ def build_manifest(
     classes  the source's name of a class (folder or table value) -> ours; at least two of ours
     group    regular expression searched in the file's name; its groups joined by "_" (or the whole match) are
              the patient. Where it is empty or does not match, patient is "" and the image is a group of its
-             own
+             own (until `integrity.regroup` ties it to others)
     images   folder of the images inside `folder`
     table, name_column, label_column   for label_table: the CSV file in `folder` (or absolute) and its two columns
     patient_column, split_column   further columns of the table, where it has them: whose image it is (goes before
              `group`), and the part it was published in
-    exclude  regular expression searched in the file's name: what it finds is set aside (masks, previews)
-    block    for sets without patients whose files are numbered: group is class and number // block, the
-             number being the last group of `group` (or the last digits of the name)
+    exclude  regular expression searched in image_id: what it finds is set aside (masks, previews)
     check    {"pattern": …, "meaning": {…}}: a second opinion on the label, read from the name with the
              pattern's first group; adds the column check_label ("" where it says nothing). Never a feature
+    memory, rules   where what was seen is remembered, and under which rules; see `scanning.scan`
     threads  decoding threads; None: as many as there are cores, at most 4
 
-    Returns one row a file, sorted by image_id, with COLUMNS (and check_label). width, height: pixels, after
-    turning; mode: how the file stores a pixel; mtime: nanoseconds; sha256: of the file; pixel_hash: 32 hex
-    digits over the decoded uint8 pixels and their shape. Excluded rows that were not decoded have 0 and ""
-    there.
+    Returns the manifest, one row a file, sorted by image_id, with COLUMNS (and check_label), and the views of each row,
+    uint8 (N, 2, SIDE, SIDE), see `views`. width, height: pixels, after turning; mode: how the file stores a pixel;
+    mtime: nanoseconds; sha256: of the file; pixel_hash: 32 hex digits over the decoded uint8 pixels and their shape;
+    perceptual_hash: see `duplicates`. Excluded rows that were not decoded have 0 and "" there, and black views.
     Raises ValueError for a missing folder, table, column or class folder, for fewer than two classes and for
     a class without a single usable image.
     """
@@ -79,24 +79,18 @@ def build_manifest(
         )
     columns = label_table.Columns(name_column or "", label_column or "", patient_column or "", split_column or "")
     found = layouts.set_aside(_find(folder, layout, classes, images, table, columns), exclude)
-    with ThreadPoolExecutor(threads or min(4, available_cores())) as pool:
-        rows = list(pool.map(_look_at, found))
-    manifest = pd.DataFrame(rows, columns=list(COLUMNS))
-    manifest = manifest.sort_values("image_id", kind="stable", ignore_index=True)
+    found.sort(key=lambda one: one.image_id)
+    manifest, views = _look_at(folder, found, memory, rules, threads or min(4, available_cores()))
     _require_images(manifest, names, folder)
     stems = manifest["image_id"].map(lambda image_id: image_id.rsplit("/", 1)[-1])
-    if block:
-        manifest["group"] = _blocks(stems, manifest["label"], group, block)
-    else:
-        by_name = stems.map(_matcher(group, "data.group"))
-        manifest["patient"] = manifest["patient"].where(manifest["patient"] != "", by_name)
-        manifest["group"] = manifest["patient"]
-    manifest["group"] = manifest["group"].where(manifest["group"] != "", manifest["image_id"])
+    by_name = stems.map(_matcher(group, "data.group"))
+    manifest["patient"] = manifest["patient"].where(manifest["patient"] != "", by_name)
+    manifest["group"] = manifest["patient"].where(manifest["patient"] != "", manifest["image_id"])
     if check:
         said = stems.map(_matcher(check["pattern"], "data.check.pattern"))
         meaning = {key: classes.get(value, value) for key, value in check["meaning"].items()}
         manifest["check_label"] = said.map(lambda code: meaning.get(code, ""))
-    return manifest
+    return manifest, views
 
 
 def fingerprint(manifest: pd.DataFrame) -> str:
@@ -129,13 +123,6 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def hash_pixels(pixels: np.ndarray) -> str:
-    """32 hex digits over shape and values of a uint8 array."""
-    digest = hashlib.sha256(repr(pixels.shape).encode())
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()[:32]
-
-
 def _find(
     folder: Path,
     layout: str,
@@ -155,28 +142,30 @@ def _find(
     raise ValueError(f"unknown layout {layout!r}; known: {', '.join(layouts.LAYOUTS)}")
 
 
-def _look_at(found: Found) -> dict:
-    row: dict[str, str | int] = {name: 0 if name in NUMBERS else "" for name in COLUMNS}
-    row |= {"image_id": found.image_id, "label": found.label, "given_split": found.given_split}
-    row |= {"patient": found.patient}
-    row |= {"status": "excluded", "reason": found.reason}
-    if found.path is None:
-        return row
-    try:
-        about = found.path.stat()
-        row |= {"bytes": about.st_size, "mtime": about.st_mtime_ns}
-        if found.reason:
-            return row
-        data = read_bytes(found.path)
-        row["sha256"] = hashlib.sha256(data).hexdigest()
-        picture = decode(data)
-    except OSError as error:
-        return row | {"reason": f"cannot be opened: {error.strerror or type(error).__name__}"}
-    except Unreadable as error:
-        return row | {"reason": f"unreadable: {error}"}
-    height, width = picture.pixels.shape[:2]
-    row |= {"width": width, "height": height, "mode": picture.mode, "pixel_hash": hash_pixels(picture.pixels)}
-    return row | {"status": "used", "reason": ""}
+def _look_at(
+    folder: Path, found: list[Found], memory: Path | None, rules: str, threads: int
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """A row a file, and the views of all."""
+    wanted = (one.image_id for one in found if one.path is not None and not one.reason)
+    seen = scanning.scan(folder, wanted, memory, rules=rules, threads=threads)
+    views = np.zeros((len(found), 2, SIDE, SIDE), np.uint8)
+    rows = []
+    for place, one in enumerate(found):
+        row: dict[str, str | int] = {name: 0 if name in NUMBERS else "" for name in COLUMNS}
+        row |= {"image_id": one.image_id, "label": one.label, "given_split": one.given_split, "patient": one.patient}
+        it = next(seen) if one.path is not None and not one.reason else None
+        if it is not None:
+            row |= {name: getattr(it, name) for name in _OF_A_FILE}
+        elif one.path is not None and (about := scanning.times_of(one.path)):
+            row |= {"bytes": about[0], "mtime": about[1]}
+        reason = it.reason if it is not None else one.reason
+        rows.append(row | {"reason": reason, "status": "excluded" if reason else "used"})
+        if it is not None and it.views is not None:
+            views[place] = it.views
+    manifest = pd.DataFrame(rows, columns=list(COLUMNS))
+    used = (manifest["status"] == "used").to_numpy()
+    manifest.loc[used, "perceptual_hash"] = duplicates.perceptual_hashes(views[used])
+    return manifest, views
 
 
 def _require_images(manifest: pd.DataFrame, names: list[str], folder: Path) -> None:
@@ -206,19 +195,3 @@ def _matcher(pattern: str, key: str) -> Callable[[str], str]:
         return "_".join(part for part in match.groups() if part) if compiled.groups else match.group()
 
     return find
-
-
-def _blocks(names: pd.Series, labels: pd.Series, pattern: str, block: int) -> list[str]:
-    """The block of each name, "" where it holds no number."""
-    compiled = re.compile(pattern or r"(\d+)\D*(?:\.\w+)?$")
-    blocks = []
-    for name, label in zip(names, labels, strict=True):
-        match = compiled.search(name)
-        number = (match.group(compiled.groups) or "") if match else ""
-        if match and not number.isdigit():
-            raise ValueError(
-                f"data.group: {pattern!r} finds {number!r} in {name!r}; with data.block its last group "
-                f"must be a whole number"
-            )
-        blocks.append(f"{label}-{int(number) // block:03d}" if number else "")
-    return blocks

@@ -1,0 +1,163 @@
+"""Look at every file of a set once, and remember what was seen.
+
+Decoding is what takes time, so each file is opened once, and everything later work asks of it is taken then: size,
+hashes of file and pixels, and the two small views by which pictures are compared. What was seen is kept in a SQLite
+file under the path, size and times of each file. A scan that is cut goes on where it was; a second scan only asks the
+file system.
+"""
+
+import contextlib
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from scanbook.loaders.reading import Unreadable, decode, read_bytes
+from scanbook.loaders.views import SIDE, views_of
+
+_AT_ONCE = 512  # files between two writes
+_PATIENCE = 60.0  # seconds to wait for another process that writes
+_TABLE = """CREATE TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY, bytes INTEGER, mtime INTEGER, ctime INTEGER,
+width INTEGER, height INTEGER, mode TEXT, sha256 TEXT, pixel_hash TEXT, reason TEXT, views BLOB) WITHOUT ROWID"""
+_WRITE = "INSERT OR REPLACE INTO seen VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one file is. mtime, ctime: nanoseconds; width, height: pixels after turning; views: uint8 (2, SIDE, SIDE),
+    None where `reason` says why the file cannot be used.
+    """
+
+    bytes: int = 0
+    mtime: int = 0
+    ctime: int = 0
+    width: int = 0
+    height: int = 0
+    mode: str = ""
+    sha256: str = ""
+    pixel_hash: str = ""
+    reason: str = ""
+    views: np.ndarray | None = None
+
+
+def scan(folder: Path, paths: Iterable[str], memory: Path | None = None, *, rules: str = "", threads: int = 2
+         ) -> Iterator[Seen]:  # fmt: skip
+    """What every file is, in the order of `paths`.
+
+    folder   of the set
+    paths    posix paths inside it
+    memory   SQLite file that remembers what was seen; made where it is missing. None: nothing is remembered
+    rules    what decides how files are read (a hash of the code): what was seen under other rules is seen again
+    threads  that decode
+
+    Raises OSError when the memory cannot be written.
+    """
+    waiting = iter(paths)
+    with _opened(memory, rules) as known, ThreadPoolExecutor(threads) as pool:
+        while chunk := list(islice(waiting, _AT_ONCE)):
+            stats = [_stat(folder / path) for path in chunk]
+            seen = [_recall(known, path, times) for path, times in zip(chunk, stats, strict=True)]
+            new = [i for i, one in enumerate(seen) if one is None]
+            looked = list(pool.map(lambda i: look(folder / chunk[i], stats[i]), new))  # noqa: B023 used at once
+            for i, one in zip(new, looked, strict=True):
+                seen[i] = one
+            _remember(known, memory, [(chunk[i], one) for i, one in zip(new, looked, strict=True) if one.sha256])
+            yield from (one for one in seen if one is not None)
+
+
+def look(path: Path, times: tuple[int, int, int] | str) -> Seen:
+    """Open and decode one file; `times` is its size and its two times, or why it has none."""
+    if isinstance(times, str):
+        return Seen(reason=f"cannot be opened: {times}")
+    found: dict = dict(zip(("bytes", "mtime", "ctime"), times, strict=True))
+    try:
+        data = read_bytes(path)
+        found["sha256"] = hashlib.sha256(data).hexdigest()
+        picture = decode(data)
+    except Unreadable as error:
+        return Seen(**found, reason=str(error) if str(error).startswith("cannot be opened") else f"unreadable: {error}")
+    height, width = picture.pixels.shape[:2]
+    return Seen(**found, width=width, height=height, mode=picture.mode, pixel_hash=hash_pixels(picture.pixels),
+                views=views_of(picture.pixels))  # fmt: skip
+
+
+def hash_pixels(pixels: np.ndarray) -> str:
+    """32 hex digits over shape and values of a uint8 array."""
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()[:32]
+
+
+def times_of(path: Path) -> tuple[int, int, int] | None:
+    """Size in bytes, and the times of the last change of content and of entry in nanoseconds; None if it has none."""
+    found = _stat(path)
+    return None if isinstance(found, str) else found
+
+
+def _stat(path: Path) -> tuple[int, int, int] | str:
+    try:
+        about = path.stat()
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return about.st_size, about.st_mtime_ns, about.st_ctime_ns
+
+
+@contextlib.contextmanager
+def _opened(memory: Path | None, rules: str) -> Iterator[sqlite3.Connection | None]:
+    """The memory, emptied where it was written under other rules or is damaged: it can always be made again."""
+    if memory is None:
+        yield None
+        return
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    known = None
+    for _ in range(2):
+        try:
+            known = sqlite3.connect(memory, timeout=_PATIENCE, isolation_level=None)
+            known.execute("PRAGMA synchronous = NORMAL")
+            known.execute("CREATE TABLE IF NOT EXISTS rules (text TEXT)")
+            written = known.execute("SELECT text FROM rules").fetchone()
+            if written != (rules,):
+                known.executescript(f"BEGIN IMMEDIATE; DROP TABLE IF EXISTS seen; DELETE FROM rules; {_TABLE}; COMMIT")
+                known.execute("INSERT INTO rules VALUES (?)", (rules,))
+            known.execute(_TABLE)
+            break
+        except sqlite3.OperationalError as error:  # a full disk, a folder that may not be written
+            raise OSError(f"{memory.name}: what was seen of the images cannot be kept ({error})") from error
+        except sqlite3.DatabaseError:  # no database, or half of one
+            if known is not None:
+                known.close()
+            memory.unlink(missing_ok=True)
+    try:
+        yield known
+    finally:
+        if known is not None:
+            known.close()
+
+
+def _recall(known: sqlite3.Connection | None, path: str, times: tuple[int, int, int] | str) -> Seen | None:
+    if known is None or isinstance(times, str):
+        return None
+    row = known.execute("SELECT * FROM seen WHERE path = ? AND bytes = ? AND mtime = ? AND ctime = ?",
+                        (path, *times)).fetchone()  # fmt: skip
+    if row is None:
+        return None
+    views = np.frombuffer(row[-1], np.uint8).reshape(2, SIDE, SIDE) if row[-1] else None
+    return Seen(*row[1:-1], views=views)
+
+
+def _remember(known: sqlite3.Connection | None, memory: Path | None, new: list[tuple[str, Seen]]) -> None:
+    if known is None or memory is None or not new:
+        return
+    rows = [(path, s.bytes, s.mtime, s.ctime, s.width, s.height, s.mode, s.sha256, s.pixel_hash, s.reason,
+             None if s.views is None else s.views.tobytes()) for path, s in new]  # fmt: skip
+    try:
+        known.execute("BEGIN IMMEDIATE")
+        known.executemany(_WRITE, rows)
+        known.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        raise OSError(f"{memory.name}: what was seen of the images cannot be kept ({error})") from error

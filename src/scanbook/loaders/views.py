@@ -1,0 +1,73 @@
+"""Two small grey views of an image, by which pictures are compared: the whole, and the part inside its border.
+
+A copy may be smaller, squeezed, recompressed, brighter, framed in black or white, turned or mirrored, and be the same
+picture all the same. At 48 × 48 pixels most of that is gone; the frame goes with the second view; the eight turns are
+tried one by one. What is compared is fine structure: all chests and all fans of ultrasound look alike when one
+squints, and their ribs and speckle do not.
+"""
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+SIDE = 48
+WHOLE, INSIDE = 0, 1  # the two views
+TURNS = (
+    *("as it is", "turned by 90°", "turned by 180°", "turned by 270°"),
+    *("mirrored", "mirrored, turned by 90°", "mirrored, turned by 180°", "mirrored, turned by 270°"),
+)
+_LOOKED_AT = 256  # px of the longer side, on which the border is looked for
+_EVEN = 12  # grey values that a border may differ from its own middle
+_COARSE = 2.0  # px of a view: structure coarser than this does not count as detail
+
+
+def views_of(pixels: np.ndarray) -> np.ndarray:
+    """The two views of one image.
+
+    pixels  uint8 (H, W) or (H, W, 3)
+
+    Returns uint8 (2, SIDE, SIDE): the whole image, and what lies inside its even border (the whole where it has none),
+    each squeezed to a square.
+    """
+    image = Image.fromarray(pixels).convert("L")
+    scale = max(image.size) / _LOOKED_AT
+    if scale > 1:
+        small = (max(1, round(image.width / scale)), max(1, round(image.height / scale)))
+        image = image.resize(small, Image.Resampling.BILINEAR)
+    inside = Image.fromarray(_without_border(np.asarray(image)))
+    return np.stack([np.asarray(part.resize((SIDE, SIDE), Image.Resampling.BILINEAR)) for part in (image, inside)])
+
+
+def turned(views: np.ndarray, turn: int) -> np.ndarray:
+    """The views in one of the eight positions of TURNS, counter-clockwise: (…, SIDE, SIDE) in and out."""
+    mirrored, quarters = divmod(turn, 4)
+    return np.rot90(views[..., ::-1] if mirrored else views, quarters, axes=(-2, -1))
+
+
+def detail(views: np.ndarray) -> np.ndarray:
+    """Fine structure: float32 (N, SIDE²) of length 1 (0 for a flat view), so that a product is a correlation.
+
+    views  uint8 (N, SIDE, SIDE)
+    """
+    fine = views.astype(np.float32)
+    fine -= gaussian_filter(fine, (0, _COARSE, _COARSE))
+    fine = fine.reshape(len(fine), -1)
+    fine -= fine.mean(1, keepdims=True)
+    return fine / np.maximum(np.linalg.norm(fine, axis=1, keepdims=True), 1e-6)
+
+
+def _without_border(grey: np.ndarray) -> np.ndarray:
+    """The image without the even frame around it, and without the next one inside, as a white mount around black has."""
+    for _ in range(3):
+        frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+        even = np.abs(grey.astype(np.int16) - int(np.median(frame))) <= _EVEN
+        rows, columns = np.flatnonzero(even.mean(1) < 0.99), np.flatnonzero(even.mean(0) < 0.99)
+        if min(len(rows), len(columns)) == 0:
+            return grey
+        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+        if bottom - top < grey.shape[0] / 4 or right - left < grey.shape[1] / 4:
+            return grey  # next to nothing would be left: an image that is mostly dark, not a frame
+        if (bottom - top, right - left) == grey.shape:
+            return grey
+        grey = grey[top:bottom, left:right]
+    return grey
