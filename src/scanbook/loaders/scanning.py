@@ -147,7 +147,7 @@ def _recall(known: sqlite3.Connection | None, path: str, times: tuple[int, int, 
     if row is None:
         return None
     views = np.frombuffer(row[-1], np.uint8).reshape(2, SIDE, SIDE) if row[-1] else None
-    return Seen(*row[1:-1], views=views)
+    return Seen(*row[1:-1], views)
 
 
 def _remember(known: sqlite3.Connection | None, memory: Path | None, new: list[tuple[str, Seen]]) -> None:
