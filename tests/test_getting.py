@@ -5,12 +5,15 @@ import io
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import tiny
@@ -89,6 +92,12 @@ def visible(folder):
     return sorted(p.name for p in folder.iterdir() if p.name[0] != ".")
 
 
+def heard(capsys):
+    """What was said, on one line: where the terminal breaks it is none of a test's business."""
+    said = capsys.readouterr()
+    return SimpleNamespace(out=" ".join(said.out.split()), err=" ".join(said.err.split()))
+
+
 def asked(book):
     return [path for path, *_ in book.asked if path.startswith("/")]
 
@@ -97,9 +106,9 @@ def test_the_chest_xray_set_comes_from_kaggle_ready_for_its_parameter_file(book,
     assert get_sets(book.root, ["xray"]) == 0
     assert names(book.data / "xray") == sorted(CLASSES)
     assert sorted(p.name for p in book.data.iterdir()) == [".xray.lock", "xray", "xray.source.json"]
-    said = capsys.readouterr().out
+    said = heard(capsys).out
     assert "there: NORMAL 2, PNEUMONIA 2; 4 files, 5 B" in said
-    assert "left out: 2 system files, 4 identical files of a second copy in chest_xray/chest_xray" in said
+    assert "left out: system files (2), identical files of a second copy in chest_xray/chest_xray (4)" in said
     assert "please cite: Kermany" in said
     known = json.loads((book.data / "xray.source.json").read_text())
     assert known["from"] == "Kaggle paultimothymooney/chest-xray-pneumonia"
@@ -116,19 +125,19 @@ def test_a_set_that_is_there_is_left_alone(book, capsys):
     assert len(book.asked) == count
     assert before == {path: path.stat().st_mtime_ns for path in (book.data / "xray").rglob("*")}
     assert re.search(r"there already \(from Kaggle .*, \d{4}-..-..\): NORMAL 2, PNEUMONIA 2; nothing to do",
-                     capsys.readouterr().out)  # fmt: skip
+                     heard(capsys).out)  # fmt: skip
 
 
 def test_the_fetal_set_comes_checked_and_under_the_names_its_parameter_file_reads(book, capsys):
     assert get_sets(book.root, ["fetal"]) == 0
     assert {"image_label.csv", "images/Patient00003_Plane3_1_of_1.png"} <= set(names(book.data / "fetal"))
-    assert "there: abdomen 1, brain 1, femur 1, thorax 1; 7 files" in capsys.readouterr().out
+    assert "there: abdomen 1, brain 1, femur 1, thorax 1; 7 files" in heard(capsys).out
 
 
 def test_another_checksum_than_the_published_one_leaves_nothing(book, capsys):
     book.files["/FETAL.zip"] = bytes(len(fetal_planes()))
     assert get_sets(book.root, ["fetal"]) == 1
-    said = capsys.readouterr().err
+    said = heard(capsys).err
     assert "what was sent is not what was expected: its md5 is" in said
     assert "data.source.url in params/fetal.yaml" in said
     assert [p.name for p in book.data.iterdir()] == [".fetal.lock"]
@@ -140,7 +149,7 @@ def test_without_a_published_checksum_what_came_first_counts(book, capsys):
     remove(book.data / "fetal")
     book.files["/FETAL.zip"] = fetal_planes("Other")
     assert get_sets(book.root, ["fetal"]) == 1
-    assert "fetal.source.json, which remembers the old one" in capsys.readouterr().err
+    assert "fetal.source.json, which remembers the old one" in heard(capsys).err
     assert visible(book.data) == ["fetal.source.json"]
     (book.data / "fetal.source.json").unlink()
     assert get_sets(book.root, ["fetal"]) == 0
@@ -151,7 +160,7 @@ def test_a_kaggle_set_with_other_files_than_before_is_not_taken_silently(book, c
     remove(book.data / "xray")
     book.files["/kaggle/paultimothymooney/chest-xray-pneumonia"] = chest_xray().replace(b"a.png", b"e.png")
     assert get_sets(book.root, ["xray"]) == 1
-    assert "holds other files than on 2" in capsys.readouterr().err
+    assert "holds other files than on 2" in heard(capsys).err
     assert visible(book.data) == ["xray.source.json"]
 
 
@@ -174,7 +183,7 @@ def test_an_archive_that_lies_there_is_unpacked_without_network_and_kept(book, c
     assert (book.data / kept).read_bytes() == chest_xray()
     assert "put there by hand" in json.loads((book.data / "xray.source.json").read_text())["from"]
     assert get_sets(book.root, ["xray"]) == 0
-    assert "there already" in capsys.readouterr().out
+    assert "there already" in heard(capsys).out
 
 
 def test_a_folder_that_was_put_there_is_enough(book, capsys):
@@ -182,7 +191,7 @@ def test_a_folder_that_was_put_there_is_enough(book, capsys):
         (book.data / "xray" / name).parent.mkdir(parents=True, exist_ok=True)
         (book.data / "xray" / name).write_bytes(content)
     assert get_sets(book.root, ["xray"]) == 0
-    assert "there already (put there by hand): NORMAL 2, PNEUMONIA 2" in capsys.readouterr().out
+    assert "there already (put there by hand): NORMAL 2, PNEUMONIA 2" in heard(capsys).out
     assert book.asked == []
 
 
@@ -202,14 +211,14 @@ def test_two_archives_are_a_question(book, capsys):
     for name in ("xray/a.zip", "xray/b.tar.gz"):
         (book.data / name).write_bytes(b"")
     assert get_sets(book.root, ["xray"]) == 1
-    assert "which of these is the set? DATA_DIR/xray/a.zip, DATA_DIR/xray/b.tar.gz" in capsys.readouterr().err
+    assert "which of these is the set? DATA_DIR/xray/a.zip, DATA_DIR/xray/b.tar.gz" in heard(capsys).err
 
 
 def test_a_refused_archive_that_somebody_put_there_stays_and_nothing_appears(book, capsys):
     book.data.mkdir()
     (book.data / "xray.zip").write_bytes(zipped({**CLASSES, "../evil.png": b"x"}))
     assert get_sets(book.root, ["xray"]) == 1
-    assert "DATA_DIR/xray.zip is not unpacked: entry '../evil.png' leads out of the folder" in capsys.readouterr().err
+    assert "DATA_DIR/xray.zip is not unpacked: entry '../evil.png' leads out of the folder" in heard(capsys).err
     assert visible(book.data) == ["xray.zip"]
 
 
@@ -217,7 +226,7 @@ def test_a_damaged_archive_that_was_loaded_is_deleted_and_loaded_again(book, cap
     whole = chest_xray()
     book.files["/kaggle/paultimothymooney/chest-xray-pneumonia"] = whole.replace(b"22", b"33", 1)
     assert get_sets(book.root, ["xray"]) == 1
-    said = capsys.readouterr().err
+    said = heard(capsys).err
     assert "entry 'chest_xray/train/PNEUMONIA/b.png' is damaged" in said
     assert "The same command loads it again" in said
     assert [p.name for p in book.data.iterdir()] == [".xray.lock"]
@@ -230,7 +239,7 @@ def test_a_set_that_is_laid_out_otherwise_is_kept_and_the_difference_told(book, 
     book.files[f"/kaggle/{slug}"] = zipped({"stenosis/Yes/1.png": b"1", "stenosis/No/2.png": b"2"})
     for _ in range(2):  # the second call finds it there and says the same
         assert get_sets(book.root, ["artery"]) == 1
-        said = capsys.readouterr().err
+        said = heard(capsys).err
         assert "DATA_DIR/artery is there, but not as params/artery.yaml says: negative/, positive/" in said
         assert "found No, Yes" in said
     assert visible(book.data / "artery") == ["No", "Yes"]
@@ -241,12 +250,12 @@ def test_files_that_have_gone_since_are_missed(book, capsys):
     get_sets(book.root, ["xray"])
     (book.data / "xray" / "train/NORMAL/a.png").unlink()
     assert get_sets(book.root, ["xray"]) == 1
-    assert "1 of the 4 files that came are no longer in DATA_DIR/xray" in capsys.readouterr().err
+    assert "1 of the 4 files that came are no longer in DATA_DIR/xray" in heard(capsys).err
 
 
 def test_heart_names_the_sets_that_can_stand_in_and_makes_nothing(book, capsys):
     assert get_sets(book.root, ["heart"]) == 1
-    said = capsys.readouterr().err
+    said = heard(capsys).err
     for word in (
         "names no data set",
         "CAMUS",
@@ -267,7 +276,7 @@ def test_all_goes_on_after_a_failure_and_does_not_hold_heart_against_it(book, ca
     cases = {f"The set/The set/{name} cases/{name} case (1).jpg": b"1" for name in ("Bengin", "Malignant", "Normal")}
     book.files["/kaggle/hamdallak/the-iqothnccd-lung-cancer-dataset"] = zipped({**cases, "The set/about.txt": b"t"})
     assert get_sets(book.root, [], everything=True) == 1  # artery is not on the server
-    said = capsys.readouterr()
+    said = heard(capsys)
     assert "artery (Kaggle harideepak/stenosis-new): there is no such set" in said.err
     assert "heart: its source names no data set" in said.err
     assert visible(book.data) == ["fetal", "fetal.source.json", "lung", "lung.source.json", "xray", "xray.source.json"]
@@ -280,9 +289,9 @@ def test_without_a_name_it_says_what_is_there(book, capsys):
     get_sets(book.root, ["xray"])
     capsys.readouterr()
     assert get_sets(book.root, []) == 0
-    said = capsys.readouterr().out
-    assert "xray    there; Kaggle paultimothymooney/chest-xray-pneumonia" in said
-    assert "lung    not there; Kaggle hamdallak" in said
+    said = heard(capsys).out
+    assert "xray there; Kaggle paultimothymooney/chest-xray-pneumonia" in said
+    assert "lung not there; Kaggle hamdallak" in said
 
 
 def test_a_name_that_no_parameter_file_has_is_asked_about(book):
@@ -296,7 +305,7 @@ def test_a_set_of_ones_own_without_a_source_is_told_where_to_lie(book, capsys):
     del raw["data"]["source"]
     file.write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
     assert get_sets(book.root, ["xray"]) == 1
-    said = capsys.readouterr().err
+    said = heard(capsys).err
     assert "params/xray.yaml names no source (data.source)" in said
     assert "put the archive or the folder at DATA_DIR/xray/" in said
 
@@ -319,7 +328,7 @@ def test_a_set_of_ones_own_without_a_source_is_told_where_to_lie(book, capsys):
 def test_each_refusal_of_kaggles_has_its_own_words_and_leaves_nothing(book, capsys, status, words):
     book.kaggle_status = status
     assert get_sets(book.root, ["xray"]) == 1
-    said = capsys.readouterr().err
+    said = heard(capsys).err
     for word in [*words, "DATA_DIR/xray/", f"(DATA_DIR is {book.data})"]:
         assert word in said
     assert [p.name for p in book.data.iterdir()] == [".xray.lock"]
@@ -330,7 +339,7 @@ def test_credentials_that_are_refused_are_named_and_never_shown(book, capsys, mo
     monkeypatch.setenv("KAGGLE_KEY", "secret-key")
     book.kaggle_status = 401
     get_sets(book.root, ["xray"])
-    said = capsys.readouterr()
+    said = heard(capsys)
     assert "It was asked with the variables KAGGLE_USERNAME and KAGGLE_KEY." in said.err
     assert "secret-key" not in said.out + said.err
 
@@ -340,7 +349,7 @@ def test_no_network_is_told_with_the_way_that_needs_none(book, capsys, monkeypat
     for variable in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     assert get_sets(book.root, [name]) == 1
-    said = capsys.readouterr().err
+    said = heard(capsys).err
     assert "could not be reached. Is there a network?" in said
     assert f"put the archive or the folder at DATA_DIR/{name}/" in said
     assert visible(book.data) == []
@@ -363,7 +372,7 @@ def test_a_cut_says_where_what_came_is_kept_and_the_next_call_goes_on(book, caps
                         {**getting.download.fetch_url.__kwdefaults__, "retries": 0})  # fmt: skip
     book.cuts = [2_500_000]
     assert get_sets(book.root, [name]) == 1
-    assert f"What came is kept in DATA_DIR/.{name}.part, and the same command goes on" in capsys.readouterr().err
+    assert f"What came is kept in DATA_DIR/.{name}.part, and the same command goes on" in heard(capsys).err
     assert visible(book.data) == []
     get_sets(book.root, [name])
     assert book.asked[-1][1].startswith("bytes=2")
@@ -374,10 +383,10 @@ def test_a_cut_says_where_what_came_is_kept_and_the_next_call_goes_on(book, caps
 def test_a_full_disk_says_so_and_nothing_appears(book, capsys, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 3}))
     assert get_sets(book.root, ["fetal"]) == 1
-    assert "there is room for 3. Make room and run this again." in capsys.readouterr().err
+    assert "there is room for 3. Make room and run this again." in heard(capsys).err
     (book.data / "xray.zip").write_bytes(chest_xray())
     assert get_sets(book.root, ["xray"]) == 1
-    assert "unpacked it takes 5 bytes, and there is room for 3. Make room" in capsys.readouterr().err
+    assert "unpacked it takes 5 bytes, and there is room for 3. Make room" in heard(capsys).err
     assert visible(book.data) == ["xray.zip"]
 
 
@@ -385,7 +394,7 @@ def test_a_disk_that_is_full_when_unpacking_keeps_the_archive_for_the_next_call(
     usage = iter([10**9])
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": next(usage, 3)}))
     assert get_sets(book.root, ["fetal"]) == 1
-    assert "kept in DATA_DIR/.fetal.part, to go on from there" in capsys.readouterr().err
+    assert "kept in DATA_DIR/.fetal.part, to go on from there" in heard(capsys).err
     monkeypatch.undo()
     monkeypatch.setenv("DATA_DIR", str(book.data))
     count = len(book.asked)
@@ -397,7 +406,7 @@ def test_a_folder_that_may_not_be_written_is_told(book, capsys):
     book.data.parent.mkdir(exist_ok=True)
     book.data.write_text("a file where the folder should be")
     assert get_sets(book.root, ["fetal"]) == 1
-    assert "fetal: DATA_DIR/fetal cannot be made" in capsys.readouterr().err
+    assert "fetal: DATA_DIR/fetal cannot be made" in heard(capsys).err
 
 
 def command(book, *arguments):
@@ -432,6 +441,35 @@ def test_a_call_that_was_killed_leaves_no_set_and_the_next_one_brings_it(book):
     assert get_sets(book.root, ["xray"]) == 0
     assert names(book.data / "xray") == sorted(CLASSES)
     assert not (book.data / ".xray.part").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a signal of POSIX systems")
+def test_an_interrupted_call_says_so_and_the_next_one_goes_on(book):
+    reached, going_on = threading.Event(), threading.Event()
+    book.gate = lambda start: (reached.set(), going_on.wait(10))
+    stopped = command(book, "xray")
+    assert reached.wait(30)
+    stopped.send_signal(signal.SIGINT)
+    said = stopped.communicate(timeout=30)[1]
+    going_on.set()
+    assert stopped.returncode == 130
+    assert "xray: interrupted; what came is kept, and the same command goes on from there" in said
+    assert "Traceback" not in said
+    assert visible(book.data) == []
+    assert get_sets(book.root, ["xray"]) == 0
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_data_brings_all_sets_or_those_named(tmp_path):
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(tiny.REPOSITORY / name, tmp_path)
+
+    def planned(*words):
+        run = ["make", "-n", "data", "PY=python", *words]  # an environment of one's own: nothing is built
+        return subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert planned() == "python -m scanbook data --all"
+    assert planned("SETS=xray lung") == "python -m scanbook data xray lung"
 
 
 @pytest.mark.parametrize(

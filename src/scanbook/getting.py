@@ -55,10 +55,10 @@ def get_sets(root: Path, names: list[str], *, everything: bool = False) -> int:
     for name, place in places.items():
         try:
             with Board(every=10.0) as board:
-                board.say(name, bring(name, place, board))
+                board.say(name, words.wrapped(bring(name, place, board), margin=8))
         except NotThere as problem:
             missing += not (everything and problem.hopeless)
-            print(f"{problem}\n({words.data_dir_is(base)})", file=sys.stderr)
+            print(words.wrapped(f"{problem}\n({words.data_dir_is(base)})"), file=sys.stderr)
         except KeyboardInterrupt:
             print(f"{name}: interrupted; what came is kept, and the same command goes on from there", file=sys.stderr)
             return 130

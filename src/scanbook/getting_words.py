@@ -5,6 +5,8 @@ and needs neither account nor network: put the archive, or the folder, where the
 """
 
 import os
+import shutil
+import textwrap
 import time
 from collections import deque
 from pathlib import Path
@@ -16,8 +18,7 @@ from scanbook.loaders.download import DownloadFailed
 from scanbook.report.progress import Board, duration
 
 _ACCOUNT = """Any one of these helps:
-  - an access token, made at https://www.kaggle.com/settings/api: export KAGGLE_API_TOKEN=…, or save it as
-    ~/.kaggle/access_token
+  - an access token, made at https://www.kaggle.com/settings/api: export KAGGLE_API_TOKEN=… (or ~/.kaggle/access_token)
   - a login in the browser: kaggle auth login, a command that lies beside scanbook's (~/.kaggle/credentials.json)
   - an older key: KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json
   - no account at all: """
@@ -47,6 +48,16 @@ def tops(data: Data) -> list[str]:
     if data.layout == "label_table":
         return [data.table] if data.table and "/" not in data.table else []
     return list(data.class_map) if data.layout == "class_folders" else ["train", "test"]
+
+
+def wrapped(text: str, margin: int = 0) -> str:
+    """The text in lines that fit the terminal, at most 110 signs; `margin` signs stay empty before all but the first."""
+    width = min(max(shutil.get_terminal_size((110, 24)).columns, 60), 110) - margin
+    lines = []
+    for line in text.splitlines():
+        below = line[: len(line) - len(line.lstrip())] + ("  " if line.lstrip().startswith("- ") else "")
+        lines += textwrap.wrap(line, width, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
+    return ("\n" + " " * margin).join(lines)
 
 
 def data_dir_is(base: Path) -> str:
@@ -93,12 +104,12 @@ class Meter:
 def there_now(data: Data, counts: dict[str, int], known: dict[str, Any]) -> str:
     """A set that has just come."""
     text = f"there: {_counted(counts)}; {known['files']:,} files, {size(known['bytes'])}"
-    left_out = ", ".join(f"{n:,} {what}" for what, n in known["left_out"].items())
+    left_out = ", ".join(f"{what} ({n:,})" for what, n in known["left_out"].items())
     text += f"; left out: {left_out}" if left_out else ""
     source = data.source
     if source and source.citation:
-        text += f"\n        licence: {source.licence or 'not stated'}; please cite: {source.citation}"
-    return text + f"\n        what came is written down in DATA_DIR/{data.folder}.source.json"
+        text += f"\nlicence: {source.licence or 'not stated'}; please cite: {source.citation}"
+    return text + f"\nwhat came is written down in DATA_DIR/{data.folder}.source.json"
 
 
 def there_already(counts: dict[str, int], known: dict[str, Any]) -> str:
@@ -110,8 +121,8 @@ def there_already(counts: dict[str, int], known: dict[str, Any]) -> str:
 def fewer(name: str, data: Data, gone: int, files: int) -> str:
     """A set of which files have gone since it came."""
     return (
-        f"{name}: {gone:,} of the {files:,} files that came are no longer in DATA_DIR/{data.folder}. To bring them again, "
-        f"delete that\nfolder first. If they are to stay away, delete DATA_DIR/{data.folder}.source.json."
+        f"{name}: {gone:,} of the {files:,} files that came are no longer in DATA_DIR/{data.folder}.\nTo bring them again, "
+        f"delete that folder first. If they are to stay away, delete DATA_DIR/{data.folder}.source.json."
     )
 
 
@@ -126,8 +137,8 @@ def another_layout(name: str, data: Data, problem: str, archives: list[str]) -> 
 def changed(name: str, data: Data, since: str) -> str:
     """A set that is published with other files than before."""
     return (
-        f"{name}: {source_of(data)} holds other files than on {since[:10]}, when it was loaded before. Nothing was "
-        f"unpacked.\nTo take the new ones, delete DATA_DIR/{data.folder}.source.json, which remembers the old, and run "
+        f"{name}: {source_of(data)} holds other files than on {since[:10]}, when it was loaded before. They were not "
+        f"kept.\nTo take the new ones, delete DATA_DIR/{data.folder}.source.json, which remembers the old, and run "
         f"this again."
     )
 
@@ -149,7 +160,7 @@ def refused(name: str, data: Data, lying: str, error: Refused) -> str:
     text = f"{name}: what {source_of(data)} sent is not unpacked: {error}.\nNothing of it was written; it was deleted. "
     if error.damaged:
         return f"{text}The same command loads it again."
-    return f"{text}A set of images has no need of such an entry:\nsee whether others report it ({page}), or {by_hand(data)}."
+    return f"{text}A set of images has no need of such an entry: see whether others report it ({page}), or {by_hand(data)}."
 
 
 def no_source(name: str, data: Data) -> str:
@@ -158,7 +169,7 @@ def no_source(name: str, data: Data) -> str:
     if data.source:
         lines = [f"{name}: its source names no data set, so there is nothing to load. Public sets that can stand in:"]
         lines += [f"  - {words}" for words in data.source.instead]
-    lines.append(f"Then {by_hand(data)}.\nExpected there: {expected(data)}.")
+    lines.append(f"Lay it out as {expected(data)}; then {by_hand(data)}.")
     return "\n".join(lines)
 
 
@@ -187,19 +198,19 @@ def failed(name: str, data: Data, failure: DownloadFailed, *, found: list[str], 
     asked = f"It was asked with {' and '.join(found)}." if found else "It was asked without an account."
     kaggle = bool(source and source.slug)
     key = f"data.source.{'slug' if kaggle else 'url'} in params/{name}.yaml"
-    rights = f"{asked} Does its page open? {page}\n{_ACCOUNT}{hand}." if kaggle else f"See {page}. Or {hand}."
+    rights = f"{asked} Does its page open? {page}\n{_ACCOUNT}{hand}." if kaggle else f"See {page}, or {hand}."
     hesitant = ", which it also says of sets that are misspelt or withdrawn" if kaggle else ""
     text = {
         "wrong": f"there is no such set: {failure}. Compare {key} with its page, {page}.\nOr {hand}.",
         "rights": f"it is not given to us: {failure}{hesitant}.\n{rights}",
         "credentials": f"{failure}. {asked}\n{_ACCOUNT}{hand}.",
-        "network": f"{failure}. Is there a network? Behind a proxy, set HTTPS_PROXY.\nWithout a network, {hand}.",
+        "network": f"{failure}. Is there a network? Behind a proxy, set HTTPS_PROXY.\nWithout any, {hand}.",
         "cut": f"{failure}. What came is kept in {kept or 'a hidden folder beside the set'}, and the same command goes on "
         "from there.",
         "full": f"{failure}. Make room and run this again."
         + (f"\nWhat came is kept in {kept}, to go on from there; to have its room back, delete that." if kept else ""),
-        "checksum": f"what was sent is not what was expected: {failure}.\nIt was deleted; run this again. If the publisher "
-        f"has brought out another version, correct {key}\nand what stands beside it, and delete "
+        "checksum": f"what was sent is not what was expected: {failure}.\nIt was deleted; run this again.\n"
+        f"If the publisher has brought out another version, correct {key} and what stands beside it, and delete "
         f"DATA_DIR/{data.folder}.source.json, which remembers the old one.",
         "server": f"{failure}: trouble at the other end. Run this again later, or {hand}.",
         "client": f"{failure}.\nIs the package kaggle whole in this environment (make env)? Without it, {hand}.",
