@@ -160,6 +160,13 @@ def test_a_zero_byte_hidden_in_a_name_is_refused(tmp_path):
     refused(archive, tmp_path / "set", "control characters")
 
 
+def test_an_entry_without_a_name_is_refused(tmp_path):
+    archive = zipped(tmp_path / "a.zip", {"a.png": b"x"})
+    archive.write_bytes(archive.read_bytes().replace(b"a.png", b"\0.png"))  # zipfile cuts names at a zero byte
+    refused(archive, tmp_path / "set", "control characters")
+    refused(zipped(tmp_path / "b.zip", {".": b"x"}), tmp_path / "set", "has no name")
+
+
 def test_a_tar_name_that_is_not_utf8_is_refused(tmp_path):
     with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.GNU_FORMAT, encoding="latin-1") as archive:
         archive.addfile(tarfile.TarInfo("fœtus-é.png".replace("œ", "oe")))
@@ -272,6 +279,14 @@ def test_a_damaged_entry_of_a_zip_is_refused_by_name_although_others_were_writte
     archive.write_bytes(archive.read_bytes().replace(b"LOOK", b"LUCK", 1))
     error = refused(archive, tmp_path / "set", ["entry 'b.png' is damaged", "CRC"])
     assert error.damaged
+
+
+def test_an_entry_that_unpacks_to_more_than_it_says_is_refused(tmp_path):
+    archive = zipped(tmp_path / "a.zip", {"a.png": bytes(100_000)})
+    data = bytearray(archive.read_bytes())
+    struct.pack_into("<L", data, data.rfind(b"PK\x01\x02") + 24, 10)  # its size in the list at the end
+    archive.write_bytes(data)
+    refused(archive, tmp_path / "set", "entry 'a.png' is damaged")
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "gz", "bz2", "xz"])

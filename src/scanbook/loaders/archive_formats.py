@@ -137,7 +137,7 @@ def _zip_members(archive: zipfile.ZipFile) -> Iterator[Member]:
             problem = "is a special file"
         elif info.compress_type not in _METHODS:
             problem = f"is packed by method {info.compress_type}, which is not read here; pack it again as a plain zip"
-        folder = info.is_dir() or name.endswith("\\")
+        folder = name.endswith(("/", "\\"))  # ZipInfo.is_dir fails on a name without a sign
         yield Member(name, info.file_size, info.compress_size, info.CRC, folder, problem, _opener(archive.open, info))
 
 
