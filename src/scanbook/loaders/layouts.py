@@ -76,7 +76,7 @@ def part_of(word: str) -> str:
 
 
 def set_aside(found: list[Found], exclude: str) -> list[Found]:
-    """The same files, those whose name the pattern `exclude` finds with that reason (masks, overlays, previews).
+    """The same files, those whose path the pattern `exclude` finds with that reason (masks, overlays, previews).
 
     Raises ValueError for a pattern that is none.
     """
@@ -87,9 +87,7 @@ def set_aside(found: list[Found], exclude: str) -> list[Found]:
     except re.error as error:
         raise ValueError(f"data.exclude: {exclude!r} is no regular expression ({error})") from error
     return [
-        replace(one, reason="set aside by data.exclude")
-        if not one.reason and pattern.search(one.image_id.rsplit("/", 1)[-1])
-        else one
+        replace(one, reason="set aside by data.exclude") if not one.reason and pattern.search(one.image_id) else one
         for one in found
     ]
 
