@@ -1,4 +1,4 @@
-"""The command line: report, train, predict, data, params, diff. What make does, without make."""
+"""The command line: report, train, predict, new, data, params, diff. What make does, without make."""
 
 import argparse
 import json
@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 
 from scanbook import params
+
+_COLUMNS = {"name": "names the file", "label": "the class", "patient": "whose image", "split": "train, val or test"}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -52,6 +54,19 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--arm", default="resnet", help="which trained network answers (default: resnet)")
     predict.add_argument("--json", action="store_true", help="one JSON object an image")
     _common(predict, _predict)
+
+    new = commands.add_parser("new", help="a parameter file and a notebook for images of your own")
+    new.add_argument("name", metavar="NAME", help="of the new assignment, such as knee")
+    new.add_argument("path", metavar="PATH", type=Path, help="folder of the images (only read), or an .npz")
+    new.add_argument(
+        "--labels", type=Path, metavar="TABLE", help="CSV that says which image is what, there or elsewhere"
+    )
+    new.add_argument("--classes", default="", metavar="A,B", help="which classes, in this order; names for an .npz")
+    new.add_argument("--positive", default="", metavar="CLASS", help="with two classes: the finding")
+    new.add_argument("--group", default="", metavar="PATTERN", help="regular expression: the patient in a file's name")
+    for column in ("name", "label", "patient", "split"):
+        new.add_argument(f"--{column}-column", default="", metavar="COLUMN", help=f"of the table: {_COLUMNS[column]}")
+    new.set_defaults(command=_new)
 
     show = commands.add_parser("params", help="the experiment as resolved for a profile")
     show.add_argument("name", metavar="NAME")
@@ -194,6 +209,16 @@ def _predict(args: argparse.Namespace) -> int:
     if not args.json:
         print(f"answered by {predictor.description}; not for clinical use", file=sys.stderr)
     return 1 if unreadable else 0
+
+
+def _new(args: argparse.Namespace) -> int:
+    from scanbook.loaders.label_table import Columns
+    from scanbook.starting import Wishes, start
+
+    columns = Columns(args.name_column, args.label_column, args.patient_column, args.split_column)
+    classes = tuple(name.strip() for name in args.classes.split(",") if name.strip())
+    print(start(args.name, args.path, params.root(), Wishes(args.labels, columns, classes, args.group, args.positive)))
+    return 0
 
 
 def _params(args: argparse.Namespace) -> int:

@@ -16,7 +16,10 @@ from scanbook.differences import differing, room_in_words
 from scanbook.report.provenance import PACKAGES, cores, processor, version
 
 SUMMARY = "summary"
-APART = ("cli.py", "__main__.py", "freshness.py", "differences.py", "report/index.py", "report/progress.py")
+APART = ("cli.py", "__main__.py", "freshness.py", "differences.py", "report/index.py", "report/progress.py", "starting.py",
+         "drafting.py", "template/notebook.ipynb", "template/params.yaml", "loaders/arrays.py", "loaders/listing.py",
+         "loaders/guessing.py", "loaders/guessing_folders.py", "loaders/guessing_labels.py", "loaders/guessing_names.py",
+         "loaders/guessing_tables.py")  # fmt: skip
 
 
 def made_from(root: Path, name: str, profile: str, overrides: dict[str, Any]) -> dict[str, Any]:
@@ -42,6 +45,8 @@ def made_from(root: Path, name: str, profile: str, overrides: dict[str, Any]) ->
         needed = drawn_by if experiment.phantoms else set()
         base = Path(os.environ.get("DATA_DIR") or root / "data") / experiment.data.folder
         found["images"] = "" if experiment.phantoms else _listing(base)
+        table = root / (experiment.data.table or "")  # one that lies beside the parameter file
+        found["table"] = _digest(table.read_bytes()) if table.is_file() else ""
         files = {arm.weights for arm in experiment.arms.values()} - {"none", "imagenet"}
         found["weights"] = _listing(Path(os.environ["WEIGHTS_DIR"])) if files and os.environ.get("WEIGHTS_DIR") else ""
     found["source"] = {room: h for room, h in code.items() if not room.startswith("phantoms/") or room in needed}

@@ -51,6 +51,10 @@ class PageNames:
             return reason
         return _ANY_NAME.sub("‹name›", reason)
 
+    def pattern(self, pattern: str) -> str:
+        """A regular expression over file names: it may spell out a name."""
+        return "given, not shown" if self.hidden and pattern else pattern
+
     def table(self, table: pd.DataFrame, images: Sequence[str] = (), groups: Sequence[str] = ()) -> pd.DataFrame:
         """A table as a page may show it: images, groups and reasons in the columns usually called so, and in those
         named here.

@@ -160,7 +160,7 @@ class Board:
             self._print(name, text)
 
     def _print(self, name: str, text: str) -> None:
-        line = f"{name:<8}{text}"
+        line = f"{name:<7} {text}"
         if self._live is not None:
             self._live.console.print(line, markup=False, highlight=False)
             return
@@ -172,5 +172,5 @@ class Board:
     def _draw(self) -> None:
         from rich.text import Text
 
-        rows = (f"{name:<8}{text}" for name, text in self._rows.items())
+        rows = (f"{name:<7} {text}" for name, text in self._rows.items())
         self._live.update(Text("\n".join(rows), no_wrap=True, overflow="ellipsis"), refresh=True)

@@ -8,7 +8,9 @@ study's record (facts, scores, comparisons); the drawing is `report.figures`'.
 """
 
 from scanbook.show.charts import budget, claimed, confusions, counts, curves, gap, roc, stages, versus
+from scanbook.show.grouping import grouping
 from scanbook.show.headline import answer, conclude, headline
+from scanbook.show.integrity import flow, pairs, published, rules, telltales, twice
 from scanbook.show.pictures import (
     augmented,
     label_check,
@@ -23,6 +25,7 @@ from scanbook.show.tables import cost, experiment, files, networks, provenance, 
 
 __all__ = [
     "answer", "augmented", "budget", "claimed", "conclude", "confusions", "cost", "counts", "curves", "experiment",
-    "files", "gap", "grid", "headline", "label_check", "mistakes", "networks", "one_image", "provenance", "residual_block",
-    "results", "roc", "samples", "say", "spread", "stages", "training", "twins", "verdicts", "versus",
+    "files", "flow", "gap", "grid", "grouping", "headline", "label_check", "mistakes", "networks", "one_image", "pairs",
+    "provenance", "published", "residual_block", "results", "roc", "rules", "samples", "say", "spread", "stages",
+    "telltales", "training", "twice", "twins", "verdicts", "versus",
 ]  # fmt: skip

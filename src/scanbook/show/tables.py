@@ -18,6 +18,7 @@ from scanbook.study import Study
 
 BINARY = ("auroc", "accuracy", "balanced_accuracy", "precision", "sensitivity", "specificity", "f1")
 MANY = 12  # trainings, above which a table has a row an arm
+PATTERNS = ("data.group", "data.exclude", "data.check.pattern")  # may spell out a name
 MULTI = ("auroc", "accuracy", "balanced_accuracy", "precision", "recall", "f1")
 
 
@@ -76,7 +77,8 @@ def networks(study: Study) -> Plate:
 def experiment(study: Study) -> Plate:
     """The whole experiment as resolved for this profile, one row a parameter; arms only where they differ."""
     e = study.experiment
-    rows = [{"parameter": key, "value": value} for key, value in _flat(e.model_dump(exclude={"arms", "claims"}))]
+    rows = [{"parameter": key, "value": study.data.names.pattern(value) if key in PATTERNS else value}
+            for key, value in _flat(e.model_dump(exclude={"arms", "claims"}))]  # fmt: skip
     shared = dict(_flat({key: getattr(e, key).model_dump() for key in ("image", "augment", "training")}))
     for name, arm in e.arms.items():
         own = dict(_flat({key: getattr(arm, key).model_dump() for key in ("image", "augment", "training")}))
