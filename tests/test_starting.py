@@ -11,7 +11,7 @@ import tiny
 import yaml
 from PIL import Image
 
-from scanbook import cli, guard, open_study, params, reports
+from scanbook import cli, drafting, guard, open_study, params, reports
 from scanbook.loaders.label_table import Columns
 from scanbook.report import execute
 from scanbook.report.outcome import Outcome
@@ -27,6 +27,20 @@ def root(tmp_path):
     for name in ("params", "notebooks"):
         (tmp_path / "book" / name).mkdir(parents=True)
     return tmp_path / "book"
+
+
+def sentences(notebook):
+    """The sentences of eight words and more in its prose."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    prose = " ".join(" ".join("".join(cell["source"]).split()) for cell in cells if cell["cell_type"] == "markdown")
+    return {sentence for sentence in re.split(r"(?<=[.?!:])\s", prose) if len(sentence.split()) >= 8}
+
+
+def test_the_words_of_the_template_are_its_own():
+    own = sentences(drafting.TEMPLATES / "notebook.ipynb")
+    assert len(own) > 20
+    for notebook in (tiny.REPOSITORY / "notebooks").glob("*.ipynb"):
+        assert not own & sentences(notebook), notebook.name
 
 
 def draw(path, bright=False, seed=0):
@@ -91,6 +105,21 @@ def test_a_name_that_cannot_be_one_is_refused_before_anything_is_written(root, t
     with pytest.raises(ValueError, match=r"another name|becomes a file name"):
         start(name, knees(tmp_path / "knee", patients=4), root)
     assert not list((root / "params").iterdir())
+
+
+def test_a_bare_make_reports_passes_over_a_set_that_is_not_at_hand(root, tmp_path, monkeypatch):
+    start("knee", knees(tmp_path / "knee"), root)
+    monkeypatch.delenv("DATA_DIR", raising=False)
+    assert not reports.has_images(root, "knee", "sample")
+    assert reports.has_images(root, "knee", "quick")  # there it is asked for, and its absence an error
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    assert reports.has_images(root, "knee", "sample")
+
+
+def test_a_page_is_refused_where_nobody_wrote_down_which_names_to_look_for(root, tmp_path):
+    start("knee", knees(tmp_path / "knee"), root)
+    with pytest.raises(guard.NameOnPage, match=r"show\.conclude"):
+        guard.of_page(root, "knee", "sample", {})
 
 
 def test_a_set_inside_data_needs_no_data_dir(root, monkeypatch):

@@ -30,11 +30,17 @@ class NameOnPage(ValueError):
 
 
 def of_page(root: Path, name: str, profile: str, overrides: dict[str, Any]) -> Callable[[str], str]:
-    """The check for one assignment's page; phantoms are nobody's, so theirs lets everything pass."""
+    """The check for one assignment's page; phantoms are nobody's, so theirs lets everything pass.
+
+    Raises NameOnPage where it cannot be known what to look for.
+    """
     experiment = params.load(root / "params" / f"{name}.yaml", profile, overrides)
     if experiment.phantoms:
         return str
     kept = record.folder_of(root, name, profile)
+    if experiment.data.ids == "pseudonyms" and not (kept / naming.FILE).exists():
+        raise NameOnPage("a notebook of a set with pseudonyms ends with show.conclude(study), which writes down the names "
+                         "that must not stand in its page; without them no page is written")  # fmt: skip
     images = Path(os.environ.get("DATA_DIR") or root / "data") / experiment.data.folder
     written = (root / "params" / f"{name}.yaml", root / "notebooks" / f"{name}.ipynb")
     own_words = " ".join(file.read_text(encoding="utf-8") for file in written)
