@@ -15,7 +15,7 @@ from scanbook import cli, drafting, guard, open_study, params, reports
 from scanbook.loaders.label_table import Columns
 from scanbook.report import execute
 from scanbook.report.outcome import Outcome
-from scanbook.show import pictures
+from scanbook.show import grouping, pictures
 from scanbook.starting import Wishes, start
 
 NAME = "MustermannErika"
@@ -253,6 +253,13 @@ def test_a_page_of_files_called_by_peoples_names_holds_none_of_them(named, monke
     assert "1 file or group name(s)" in result.reason
     assert (named / "reports" / "knee.html").read_bytes() == page  # the last good page stays
     assert "Mustermann" not in result.page.read_text(encoding="utf-8")
+
+
+def test_a_page_says_whose_images_are_kept_together_and_warns_where_nobody_knows(named):
+    known = grouping(open_study("params/knee.yaml", "sample"))
+    assert "24 images of 12 patients" in str(known)
+    unknown = grouping(open_study("params/knee.yaml", "sample", {"data.group": "", "data.unit": "images"}))
+    assert str(unknown).startswith("No patient is known in this set, and each of the 24 images is dealt by itself.")
 
 
 def test_pictures_carry_pseudonyms_and_the_five_their_file_names(named, monkeypatch):

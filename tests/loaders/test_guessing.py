@@ -103,6 +103,14 @@ def test_a_constant_number_is_not_the_patient_but_the_next_one_is():
     assert re.match(found.pattern, "14_003_1_neg.png")[1] == "14_003"
 
 
+def test_a_patient_may_show_several_classes_where_the_names_say_patient():
+    names = [f"Patient{i:05d}_{k}.png" for i in range(6) for k in range(2)]
+    labels = {f"{('brain', 'femur')[k % 2]}/{name}": ("brain", "femur")[k % 2] for k, name in enumerate(names)}
+    assert find_patients(labels).pattern
+    unnamed = {path.replace("Patient", ""): label for path, label in labels.items()}
+    assert find_patients(unnamed).pattern == ""  # 00003_1 of one class and 00003_0 of the other may be strangers
+
+
 def test_names_of_several_kinds_share_one_pattern():
     people = [f"person{i}_virus_{i * 3 + k}.jpeg" for i in range(5) for k in range(3)]
     films = [f"IM-{i:04d}-000{k}.jpeg" for i in range(5) for k in range(2)]

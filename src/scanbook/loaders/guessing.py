@@ -228,7 +228,7 @@ def _with_patients(guess: Guess, headers: Mapping[str, str], pattern: str) -> Gu
             questions.append((f"no patient known: every image is its own group; {seen.words}", "data.group"))
             if names.running_numbers({item.path: item.label for item in items}):
                 questions.append(("names are running numbers, and neighbours may be slices of one scan: a likeness such as "
-                                  "0.6 keeps those that resemble each other together (with split.scheme: block and "
+                                  "0.4 keeps those that resemble each other together (with split.scheme: block and "
                                   "data.unit: blocks)", "data.runs"))  # fmt: skip
     members: dict[str, list[str]] = defaultdict(list)
     for item in items:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _DIGITS = re.compile(r"\d+")
 _DATE = re.compile(r"(19|20)\d\d((0\d|1[0-2])([0-2]\d|3[01]))?")
-_PERSON = re.compile(r"(patient|person|subject|participant|subj|pat|sub|case)[-_ ]*$", re.IGNORECASE)
+_PERSON = re.compile(r"(patient|person|subject|participant|subj|pat|sub)[-_ ]*$", re.IGNORECASE)
 _MASK = re.compile(r"[-_ ]*(mask|seg|segmentation|groundtruth|ground_truth|gt|annotation|contour|roi)([-_ ]?\d+)?",
                    re.IGNORECASE)  # fmt: skip
 _GENERIC = {"img", "image", "im", "pic", "picture", "photo", "scan", "slice", "frame", "file", "sample", "video", "no", "nr",
@@ -34,8 +34,8 @@ def find_patients(labels: Mapping[str, str]) -> Patients:
 
     Names are sorted by shape (their digits taken away). In each shape the first number that varies ends the group, and
     something must follow it. Certain is: almost every name has such a beginning; at least 5 groups, none above half of
-    the images; and either a word such as "patient" before the number, or three images in ten with a sibling. Groups
-    that mostly show several classes are numbers that begin again in each folder, not patients.
+    the images; and either a word such as "patient" before the number, or three images in ten with a sibling. Without
+    that word, groups that mostly show several classes are numbers that begin again in each folder.
     """
     heads = _heads([path.rsplit("/", 1)[-1] for path in labels])
     found: dict[str, list[str]] = defaultdict(list)
@@ -56,7 +56,7 @@ def find_patients(labels: Mapping[str, str]) -> Patients:
     if not person and shared < 0.3:
         return Patients("", f"{seen}, but few of them have two images; if they are patients, set it to '{pattern}'")
     mixed = sum(len({labels[name] for name in names}) > 1 for names in several)
-    if several and mixed > 0.3 * len(several):
+    if not person and several and mixed > 0.3 * len(several):
         return Patients("", f"{seen}, but most of them stand in several classes: numbers that begin again in each class, or "
                         f"patients with several findings; then set it to '{pattern}'")  # fmt: skip
     return Patients(pattern, seen)
