@@ -75,7 +75,7 @@ def facts(study: "Study") -> pd.DataFrame:
 
 
 def scores(study: "Study") -> pd.DataFrame:
-    """Every score with its interval: one row an arm, part and metric; see DESIGN, scores.csv.
+    """Every score with its interval: one row an arm or rule, part and metric; see DESIGN, scores.csv.
 
     Test rows pool the folds, each image once. Validation rows exist for a hold-out only: in cross-validation one
     image validates several folds.
@@ -92,6 +92,12 @@ def scores(study: "Study") -> pd.DataFrame:
                 assignment=study.experiment.name, profile=study.experiment.profile, arm=arm, network=settings.network,
                 scheme=settings.scheme, seed=_seeds(rows), split=part, variant="",
             ))  # fmt: skip
+    for rule, rows in study.rules.groupby("arm", sort=False):
+        table = scoring.score_table(rows, study.classes, spec.positive, unit=spec.unit)
+        tables.append(table.assign(
+            assignment=study.experiment.name, profile=study.experiment.profile, arm=rule, network=rows["network"].iloc[0],
+            scheme=rows["scheme"].iloc[0], seed="0", split="test", variant=rows["variant"].iloc[0],
+        ))  # fmt: skip
     columns = ["assignment", "profile", "arm", "network", "scheme", "seed", "split", "variant", "metric", "value",
                "low", "high", "n_images", "n_groups", "method"]  # fmt: skip
     return pd.concat(tables, ignore_index=True)[columns]

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from scanbook import circumstances, params, record, tuning
+from scanbook import circumstances, floor, params, record, tuning
 from scanbook.dataset import Dataset
 from scanbook.experiment import Arm, Experiment
 from scanbook.loaders.manifest import available_cores
@@ -197,6 +197,16 @@ class Study:
     def predictions(self) -> pd.DataFrame:
         """Logits of every finished run: see DESIGN, predictions.csv."""
         return self._gather("predictions.csv")
+
+    @functools.cached_property
+    def rules(self) -> pd.DataFrame:
+        """Answers of rules that look at no anatomy, all on the experiment's split, the neighbour on the lesson's too."""
+        own = self.experiment.split.scheme
+        lesson = {
+            self.experiment.arms[arm].scheme for arm in self.experiment.lesson.values() if arm in self.experiment.arms
+        }
+        others = [floor.predictions(self.data, scheme, ("neighbour",)) for scheme in sorted(lesson - {own})]
+        return pd.concat([floor.predictions(self.data, own), *others], ignore_index=True)
 
     @functools.cached_property
     def history(self) -> pd.DataFrame:

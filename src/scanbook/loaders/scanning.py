@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ _AT_ONCE = 512  # files between two writes
 _PATIENCE = 60.0  # seconds to wait for another process that writes
 _TABLE = """CREATE TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY, bytes INTEGER, mtime INTEGER, ctime INTEGER,
 width INTEGER, height INTEGER, mode TEXT, sha256 TEXT, pixel_hash TEXT, reason TEXT, views BLOB) WITHOUT ROWID"""
+_KEPT = ("bytes", "mtime", "ctime", "width", "height", "mode", "sha256", "pixel_hash", "reason", "views")
 _WRITE = "INSERT OR REPLACE INTO seen VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 
 
@@ -74,7 +76,7 @@ def look(path: Path, times: tuple[int, int, int] | str) -> Seen:
     """Open and decode one file; `times` is its size and its two times, or why it has none."""
     if isinstance(times, str):
         return Seen(reason=f"cannot be opened: {times}")
-    found: dict = dict(zip(("bytes", "mtime", "ctime"), times, strict=True))
+    found: dict[str, Any] = dict(zip(_KEPT[:3], times, strict=True))
     try:
         data = read_bytes(path)
         found["sha256"] = hashlib.sha256(data).hexdigest()
@@ -146,15 +148,16 @@ def _recall(known: sqlite3.Connection | None, path: str, times: tuple[int, int, 
                         (path, *times)).fetchone()  # fmt: skip
     if row is None:
         return None
-    views = np.frombuffer(row[-1], np.uint8).reshape(2, SIDE, SIDE) if row[-1] else None
-    return Seen(*row[1:-1], views)
+    found: dict[str, Any] = dict(zip(_KEPT, row[1:], strict=True))
+    found["views"] = np.frombuffer(row[-1], np.uint8).reshape(2, SIDE, SIDE) if row[-1] else None
+    return Seen(**found)
 
 
 def _remember(known: sqlite3.Connection | None, memory: Path | None, new: list[tuple[str, Seen]]) -> None:
     if known is None or memory is None or not new:
         return
-    rows = [(path, s.bytes, s.mtime, s.ctime, s.width, s.height, s.mode, s.sha256, s.pixel_hash, s.reason,
-             None if s.views is None else s.views.tobytes()) for path, s in new]  # fmt: skip
+    rows = [(path, *(getattr(one, name) for name in _KEPT[:-1]), None if one.views is None else one.views.tobytes())
+            for path, one in new]  # fmt: skip
     try:
         known.execute("BEGIN IMMEDIATE")
         known.executemany(_WRITE, rows)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from scanbook import record
+from scanbook import floor, record
 from scanbook.metrics.scores import confusion, roc_points
 from scanbook.names import one, pretty
 from scanbook.report import figures
@@ -150,7 +150,7 @@ def versus(study: Study, key: str = "versus") -> Plate:
 
 
 def claimed(study: Study) -> Plate:
-    """Claimed, as the source split, honest: the same small network twice, beside the figure that is quoted."""
+    """Claimed, as the source split, honest: one network and one rule in two splits, beside the figure that is quoted."""
     steps, e = [], study.experiment
     metric = next((c.metric for c in e.claims if c.value is not None and c.metric), "accuracy")
     for claim in e.claims:
@@ -164,15 +164,22 @@ def claimed(study: Study) -> Plate:
         arm = e.lesson.get(role, "")
         row = record.score(study.scores, arm, metric) if arm in study.done_arms() else None
         if row is not None:
-            steps.append({"step": words, "network": pretty(e.arms[arm].network), "value": row["value"], "low": row["low"],
-                          "high": row["high"], "n_images": row["n_images"], "n_groups": row["n_groups"],
-                          "words": e.arms[arm].about})  # fmt: skip
+            rule = record.score(study.scores, floor.arm("neighbour", e.arms[arm].scheme, study.data), metric)
+            beside = [
+                (pretty(e.arms[arm].network), row, e.arms[arm].about),
+                ("1-NN rule", rule, floor.words("neighbour")),
+            ]
+            steps += [{"step": words, "network": name, **found[["value", "low", "high", "n_images", "n_groups"]],
+                       "words": about} for name, found, about in beside if found is not None]  # fmt: skip
     table = pd.DataFrame(steps).astype({"n_images": "Int64", "n_groups": "Int64"})
     kept = " Phantoms: nothing here can be compared with a claim about patients." if e.phantoms else ""
     ours = table[table["network"] != ""]
-    alt = "; ".join(f"{r.step}: {r.value:.3f}" for r in table.itertuples())
-    n = "; ".join(f"{r.step}: {r.n_images} images of {r.n_groups} {e.data.unit}" for r in ours.itertuples())
-    caption = f"One network, one budget, two splits, scored by {metric_label(metric)} ({n}).{kept}"
+    alt = "; ".join(f"{r.step}{', ' * bool(r.network)}{r.network}: {r.value:.3f}" for r in table.itertuples())
+    n = "; ".join(
+        dict.fromkeys(f"{r.step}: {r.n_images} images of {r.n_groups} {e.data.unit}" for r in ours.itertuples())
+    )
+    caption = (f"One network, one budget, two splits, scored by {metric_label(metric)} ({n}). The rule looks up the most "
+               f"similar training thumbnail and copies its label.{kept}")  # fmt: skip
     return Plate(figures.claim_ladder(pd.DataFrame(steps), metric), caption, f"{alt}.", table,
                  title="Claimed, as the source split, honest", key="claimed", src="scores.csv")  # fmt: skip
 

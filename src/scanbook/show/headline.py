@@ -17,6 +17,7 @@ from scanbook.names import pretty
 from scanbook.report.words import Prose, short_interval
 from scanbook.reports import badge
 from scanbook.show.charts import confusions, versus
+from scanbook.show.integrity import shortcut
 from scanbook.show.pictures import card_picture
 from scanbook.show.tables import say
 from scanbook.study import Study
@@ -53,7 +54,9 @@ def _html(study: Study, inside: str) -> str:
 
 
 def _answer(study: Study) -> str:
-    parts = [f'<p class="answer">{escape(verdict(study))}</p>']
+    warning = shortcut(study)
+    parts = [f'<p class="note" data-src="scores.csv">{escape(warning)}.</p>'] if warning else []
+    parts.append(f'<p class="answer">{escape(verdict(study))}</p>')
     arms = study.done_arms(*MAIN)
     if arms:
         plates = [versus(study, key="headline-versus"), confusions(study, arms, key="headline-confusions")]

@@ -4,11 +4,12 @@ saved.
 Networks are named as they should be read (ResNet-18); their colour follows from the name.
 """
 
-from .comparison import assignment_forest, claim_ladder, cost_table, differences_forest, scores_forest
+from .comparison import assignment_forest, claim_ladder, cost_table, differences_forest, named_forest, scores_forest
 from .confusion import confusion_matrices, network_set_matrix
 from .counts import class_balance
 from .curves import learning_curves, roc_curves
 from .diagrams import residual_block
+from .flow import flow_diagram
 from .images import answers, augmentation_grid, image_and_bars, samples_by_class
 from .tuning import tuning_grid
 
@@ -21,8 +22,10 @@ __all__ = [
     "confusion_matrices",
     "cost_table",
     "differences_forest",
+    "flow_diagram",
     "image_and_bars",
     "learning_curves",
+    "named_forest",
     "network_set_matrix",
     "residual_block",
     "roc_curves",

@@ -59,6 +59,15 @@ def claim_ladder(steps: pd.DataFrame, metric: str = "accuracy") -> Figure:
     return _forest(runs, claimed, f"{metric_label(metric)}, 95 % interval", order=order, numbers=True)
 
 
+def named_forest(scores: pd.DataFrame, metric: str) -> Figure:
+    """One score of many networks and rules, each named at its row.
+
+    scores   network, value, low, high, in the order to be read
+    """
+    return _forest(scores.assign(row=scores["network"]), None, f"{metric_label(metric)}, 95 % interval", numbers=True,
+                   legend=False)  # fmt: skip
+
+
 def _forest(
     rows: pd.DataFrame,
     claims: pd.DataFrame | None,
@@ -66,6 +75,7 @@ def _forest(
     *,
     order: list[str] | None = None,
     numbers: bool = False,
+    legend: bool = True,
 ) -> Figure:
     order = list(dict.fromkeys(rows["row"])) if order is None else order
     networks = list(dict.fromkeys(rows["network"]))
@@ -90,9 +100,10 @@ def _forest(
         ax.set(xlim=(0, 1.02), ylim=(place - 0.7 - 0.15, -0.85), xlabel=xlabel)
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="x")
-        handles = _legend(networks, claims)
-        across = legend_columns([str(handle.get_label()) for handle in handles])
-        fig.legend(handles=handles, loc="outside upper center", ncols=across, columnspacing=1.2, handletextpad=0.4)
+        if legend:
+            handles = _legend(networks, claims)
+            across = legend_columns([str(handle.get_label()) for handle in handles])
+            fig.legend(handles=handles, loc="outside upper center", ncols=across, columnspacing=1.2, handletextpad=0.4)
     return fig
 
 
