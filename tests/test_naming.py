@@ -106,6 +106,15 @@ def test_names_of_dicom_headers_are_refused_however_they_are_written(tmp_path, t
     assert "rika" not in str(refused.value)
 
 
+def test_codes_of_dicom_headers_are_refused_as_they_stand_and_not_in_pieces(tmp_path):
+    check = guard.name_check(tmp_path, "the set is called LIDC-IDRI", ["LIDC-IDRI-0001", "12345678", "A1"])
+    for text in ("case LIDC-IDRI-0001", "<td>12345678</td>"):
+        with pytest.raises(guard.NameOnPage, match="1 name"):
+            check(text)
+    harmless = "images of LIDC-IDRI, 112345678 parameters, A1"
+    assert check(harmless) == harmless
+
+
 def test_a_person_whose_name_is_ordinary_words_is_only_refused_whole(tmp_path):
     passes = guard.name_check(tmp_path, "", ["TEST^IMAGE"])
     assert passes("the test part holds one image") == "the test part holds one image"

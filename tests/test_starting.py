@@ -11,7 +11,7 @@ import tiny
 import yaml
 from PIL import Image
 
-from scanbook import cli, drafting, guard, open_study, params, reports
+from scanbook import cli, drafting, guard, naming, open_study, params, record, reports
 from scanbook.loaders.label_table import Columns
 from scanbook.report import execute
 from scanbook.report.outcome import Outcome
@@ -180,7 +180,7 @@ def test_an_npz_lands_in_data_and_may_be_given_again(root, tmp_path, monkeypatch
     assert (experiment.data.positive, experiment.image.size, experiment.data.unit) == ("malignant", 64, "images")
 
 
-def test_dicom_headers_group_images_and_no_name_is_written(root, tmp_path):
+def test_dicom_headers_group_images_and_no_name_is_written(root, tmp_path, monkeypatch):
     pydicom = pytest.importorskip("pydicom")
     for i in range(12):
         folder = tmp_path / "ct" / ("bleeding", "clear")[i % 2] / f"case{i}"
@@ -204,6 +204,17 @@ def test_dicom_headers_group_images_and_no_name_is_written(root, tmp_path):
     assert table.groupby("patient").size().tolist() == [2] * 12
     everything = "".join(file.read_text() for file in (*root.glob("params/*"), *root.glob("notebooks/*")))
     assert not re.search(r"Mustermann|ID-\d", everything)
+
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.chdir(root)
+    study = open_study("params/ct.yaml", "quick")
+    record.folder_of(root, "ct", "quick").mkdir(parents=True)
+    naming.write(study.data.names, record.folder_of(root, "ct", "quick"))
+    check = guard.of_page(root, "ct", "quick", {})
+    assert check("patient 07 of the class bleeding") == "patient 07 of the class bleeding"
+    for text in ("Mustermann", "seen by erika"):
+        with pytest.raises(guard.NameOnPage, match="DICOM headers"):
+            check(text)
 
 
 # pages

@@ -44,7 +44,12 @@ def of_page(root: Path, name: str, profile: str, overrides: dict[str, Any]) -> C
     images = Path(os.environ.get("DATA_DIR") or root / "data") / experiment.data.folder
     written = (root / "params" / f"{name}.yaml", root / "notebooks" / f"{name}.ipynb")
     own_words = " ".join(file.read_text(encoding="utf-8") for file in written)
-    return name_check(kept, own_words, people(kept, images))
+    told = people(kept, images)
+    if (
+        experiment.data.ids == "as_named"
+    ):  # then a code may stand there, and public sets write it as the person's name too
+        told = (name for name in told if not re.search(r"\d", name))
+    return name_check(kept, own_words, told)
 
 
 def people(kept: Path, images: Path) -> Iterator[str]:
@@ -70,13 +75,15 @@ def name_check(kept: Path, own_words: str, people: Iterable[str] = ()) -> Callab
     people     names found in headers, in any order and notation
 
     Looked for are the files' names, groups of six letters and more, and every part of a person's name, also inside
-    longer words and inside drawings. A part that is an ordinary word of a page ("Test", "Page") counts only beside
-    the other parts of that name.
+    longer words and inside drawings; of names with a digit, which are codes, those of six signs and more as they stand.
+    A part that is an ordinary word of a page ("Test", "Page") counts only beside the other parts of that name.
     """
     ordinary = _vocabulary() | _letters(own_words)
     names = {name for name in _own_names(kept) if len(name) >= _SHORTEST and name.casefold() not in ordinary}
     of_several = {name: parts for name in names if len(parts := _tokens(name)) > 1}
-    persons = {frozenset(_letters(person)) for person in people}
+    everybody = set(people)
+    codes = {code for code in everybody if re.search(r"\d", code) and len(code) >= _SHORTEST} - _tokens(own_words)
+    persons = {frozenset(_letters(person)) for person in everybody if not re.search(r"\d", person)}
     telling = {part for person in persons for part in person if len(part) > 2 and part not in ordinary}
     inside = re.compile("|".join(sorted(part for part in telling if len(part) > 4)) or "(?!)")
 
@@ -90,11 +97,13 @@ def name_check(kept: Path, own_words: str, people: Iterable[str] = ()) -> Callab
                 f"them through study.data.names, or set data.ids: as_named. The page was not written"
             )
         told = len(telling & letters) or len({part for word in letters for part in inside.findall(word)})
-        told += sum(len(person) > 1 and person <= ordinary and _beside(person, words) for person in persons)
+        told += len(codes & tokens) + sum(
+            len(person) > 1 and person <= ordinary and _beside(person, words) for person in persons
+        )
         if told:
             raise NameOnPage(
-                f"{told} name(s) of people in this set's DICOM headers would stand in the page; they come from names of "
-                f"files, classes or groups. The page was not written"
+                f"{told} name(s) or code(s) of people in this set's DICOM headers would stand in the page; they come from "
+                f"names of files, classes or groups. The page was not written"
             )
         return text
 
