@@ -121,9 +121,11 @@ def _refuse_deflated_bomb(stream: Any) -> None:
     stream.seek(132)
     meta = read_dataset(stream, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
     if meta.get("TransferSyntaxUID") == _DEFLATED:
-        machine = zlib.decompressobj(-zlib.MAX_WBITS)
-        machine.decompress(stream.read(), formats.MAX_BYTES)
-        if machine.unconsumed_tail:
+        machine, size, waiting = zlib.decompressobj(-zlib.MAX_WBITS), 0, stream.read()
+        while waiting and size <= formats.MAX_BYTES:
+            size += len(machine.decompress(waiting, 2**20))
+            waiting = machine.unconsumed_tail
+        if waiting:
             raise Unreadable(f"DICOM that inflates to more than {formats.MAX_BYTES // 2**20} MiB")
     stream.seek(0)
 
@@ -153,9 +155,9 @@ def _refuse_false_frame(dataset: Any, height: int, width: int) -> None:
         if len(frame) > 2 * raw + 1024:
             raise Unreadable("DICOM damaged (its RLE data are longer than the picture they hold)")
         return
-    if frame.startswith(b"\xff\xd8"):
-        jpegs.look(frame)
-    with Image.open(io.BytesIO(frame), formats=["JPEG", "JPEG2000"]) as image:
+    # In Pillow's own way: a JPEG decoded twice is a second lost, half a JPEG is a wrong picture.
+    jpeg = dataset.file_meta.TransferSyntaxUID in _JPEG
+    with jpegs.load(frame) if jpeg else Image.open(io.BytesIO(frame), formats=["JPEG2000"]) as image:
         if image.size != (width, height):
             raise Unreadable(
                 f"DICOM damaged (says {width} × {height} pixels, its compressed picture has "

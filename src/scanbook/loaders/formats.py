@@ -10,7 +10,10 @@ import zlib
 
 ALLOWED = "JPEG, PNG, BMP, TIFF, WebP, GIF, DICOM"
 MAX_PIXELS = 80_000_000  # a chest film has about 10 million; Pillow's own alarm is at 89 million
+MAX_SIDE = 65_535  # what a JPEG can have; a TIFF of two million rows of one pixel takes its decoder 12 s
 MAX_BYTES = 512 * 2**20  # above an uncompressed image of MAX_PIXELS in colour; a file is read into memory whole
+MAX_PIECES = 400_000  # strips or tiles of a TIFF: 80 million pixels in tiles of 16 × 16 are 312,500
+MAX_TILE = 2**24  # pixels; a tile is decoded whole, even where the picture is smaller
 _FIRST_BYTES = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -69,6 +72,8 @@ def refuse_bomb(width: int, height: int) -> None:
     """Raise Unreadable where an image of this size is not read."""
     if width * height > MAX_PIXELS:
         raise Unreadable(f"{width} × {height} pixels; at most {MAX_PIXELS:,} are read")
+    if max(width, height) > MAX_SIDE:
+        raise Unreadable(f"{width} × {height} pixels; a side of at most {MAX_SIDE:,} is read")
     if min(width, height) < 1:
         raise Unreadable(f"{width} × {height} pixels: nothing to see")
 
@@ -90,3 +95,29 @@ def check_png(data: bytes) -> None:
             raise Unreadable(f"PNG damaged (the checksum of its chunk {name.decode('ascii', 'replace')!r} is wrong)")
         pixels = pixels or name == b"IDAT"
         at = end
+
+
+def check_tiff(data: bytes) -> None:
+    """Read sizes and counts of the first page. Raises Unreadable for those that no picture has, which Pillow would
+    take the memory for before it looks.
+    """
+    order, big = "<" if data[:2] == b"II" else ">", 43 in data[2:4]
+    number = {1: "B", 3: "H", 4: "I", 16: "Q"}
+    value_of: dict[int, int] = {}
+    try:
+        at = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
+        entries = struct.unpack_from(order + ("Q" if big else "H"), data, at)[0]
+        at += 8 if big else 2
+        for _ in range(min(entries, 1000)):
+            tag, kind, count = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, at)
+            if tag in (273, 279, 324, 325) and count > MAX_PIECES:
+                raise Unreadable(f"TIFF of {count:,} strips or tiles; at most {MAX_PIECES:,} are read")
+            if tag in (256, 257, 322, 323) and kind in number:
+                value_of[tag] = struct.unpack_from(order + number[kind], data, at + (12 if big else 8))[0]
+            at += 20 if big else 12
+    except struct.error:  # a header cut off is for Pillow to report
+        pass
+    if {256, 257} <= value_of.keys():
+        refuse_bomb(value_of[256], value_of[257])
+    if value_of.get(322, 1) * value_of.get(323, 1) > MAX_TILE:
+        raise Unreadable(f"TIFF in tiles of {value_of[322]} × {value_of[323]} pixels; at most {MAX_TILE:,} are read")

@@ -16,8 +16,8 @@ _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # TIFF tags
 
 
 def to_uint8(image: Image.Image) -> np.ndarray:
-    """A loaded Pillow image → uint8 (H, W) or (H, W, 3) by the rules. Raises Unreadable where there is nothing to
-    see.
+    """A loaded Pillow image → uint8 (H, W) or (H, W, 3) by the rules, an array of its own. Raises Unreadable where
+    there is nothing to see.
     """
     tags = getattr(image, "tag_v2", {})  # of a TIFF: Pillow takes some kinds of numbers for others
     deep = image.mode in ("I", "F") or image.mode.startswith("I;")
@@ -29,11 +29,21 @@ def to_uint8(image: Image.Image) -> np.ndarray:
             values = values.view(np.uint32)
         pixels = stretch(values)
         return np.subtract(255, pixels, out=pixels) if deep and tags.get(_PHOTOMETRIC) == 0 else pixels
-    if image.has_transparency_data:
-        return _on_black(image)
-    if image.mode not in ("L", "RGB"):
-        image = image.convert("L" if image.mode == "1" else "RGB")
-    return np.array(image)  # a copy of our own: Pillow's view is read-only
+    grey = image.mode in ("1", "L", "LA", "La")
+    pixels = np.empty((image.height, image.width) if grey else (image.height, image.width, 3), np.uint8)
+    visible = not image.has_transparency_data
+    step = max(1, 4 * _BLOCK // image.width)
+    for top in range(0, image.height, step):
+        rows = image.crop((0, top, image.width, min(top + step, image.height))) if step < image.height else image
+        if image.has_transparency_data:
+            rows = rows.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")
+            visible = visible or rows.getchannel("A").getextrema() != (0, 0)
+            rows = Image.alpha_composite(Image.new("RGBA", rows.size, (0, 0, 0, 255)), rows)
+        wanted = "L" if grey else "RGB"
+        pixels[top : top + step] = np.asarray(rows if rows.mode == wanted else rows.convert(wanted))
+    if not visible:
+        raise Unreadable("wholly transparent: nothing to see")
+    return pixels
 
 
 def stretch(values: np.ndarray, within: np.ndarray | None = None) -> np.ndarray:
@@ -73,12 +83,3 @@ def _blocks(values: np.ndarray) -> list[np.ndarray]:
 
 def _rounded(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-
-
-def _on_black(image: Image.Image) -> np.ndarray:
-    grey = image.mode in ("L", "LA", "La", "1")
-    above = image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")
-    if above.getchannel("A").getextrema()[1] == 0:
-        raise Unreadable("wholly transparent: nothing to see")
-    black = Image.new("RGBA", above.size, (0, 0, 0, 255))
-    return np.array(Image.alpha_composite(black, above).convert("L" if grey else "RGB"))

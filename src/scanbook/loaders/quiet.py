@@ -28,8 +28,8 @@ def quiet() -> None:
     with _lock:
         warnings.filterwarnings("ignore", module=r"(PIL|pydicom)\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        for name in ("PIL", "pydicom"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        logging.getLogger("PIL").setLevel(logging.CRITICAL)
+        logging.getLogger("pydicom").disabled = True  # it sets its own level when it is imported
     _silence_libtiff()
 
 

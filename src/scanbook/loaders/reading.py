@@ -12,7 +12,7 @@ The rules, the same for every set:
 - More than 8 bits of grey, signed or floating point: the image's own range is stretched over 0 to 255 (the smallest
   value becomes 0, the largest 255), because 10- and 12-bit scans are stored in 16-bit files and would be
   almost black by the type's range. A flat image becomes 0. TIFF that counts from white to black is turned round.
-- 16 bits of colour, or of grey with transparency: the upper eight.
+- 16 bits of colour: the upper eight. 16-bit grey with transparency counts as colour.
 - Transparent pixels are laid on black, as nothing was measured there. Wholly transparent: excluded.
 - The camera's turning flag (EXIF or XMP orientation 2 to 8) is applied. Of several frames or pages, the first counts.
 - DICOM: window, rescaling and colour as its header says; see `dicom`.
@@ -80,15 +80,18 @@ def decode(data: bytes, *, shortest: int | None = None) -> Picture:
 
             return Picture(*dicom.decode(data), kind)
         if kind == "JPEG":
-            return _decode_jpeg(data, shortest)
+            image = jpegs.load(data, shortest)
+            return Picture(to_uint8(_upright(image)), image.mode, kind)
         if kind == "PNG":
             formats.check_png(data)
-        with Image.open(io.BytesIO(data), formats=[kind]) as image:
-            mode = image.mode
-            formats.refuse_bomb(*image.size)
-            _refuse_gaps(image)
-            image.load()
-            return Picture(to_uint8(_upright(image)), mode, kind)
+        if kind == "TIFF":
+            formats.check_tiff(data)
+        with Image.open(io.BytesIO(data), formats=[kind]) as file:
+            mode = file.mode
+            formats.refuse_bomb(*file.size)
+            _refuse_gaps(file)
+            file.load()
+            return Picture(to_uint8(_upright(file)), mode, kind)
     except Unreadable:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -97,19 +100,6 @@ def decode(data: bytes, *, shortest: int | None = None) -> Picture:
         raise Unreadable(f"{kind} that asks for more memory than there is") from error
     except Exception as error:
         raise Unreadable(_in_words(kind, error)) from error
-
-
-def _decode_jpeg(data: bytes, shortest: int | None) -> Picture:
-    layout = jpegs.look(data)
-    stream = jpegs.Stream(data, layout)
-    with Image.open(stream, formats=["JPEG"]) as image:
-        mode = image.mode
-        if shortest is not None:
-            scale = max(1.0, min(image.size) / shortest)
-            image.draft(None, (int(image.width / scale), int(image.height / scale)))
-        image.load()
-        jpegs.refuse_misfit(image, stream, data, layout)
-        return Picture(to_uint8(_upright(image)), mode, "JPEG")
 
 
 def _upright(image: Image.Image) -> Image.Image:
