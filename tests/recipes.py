@@ -77,6 +77,7 @@ heart = {
     "subset_vgg": replace(HEART, network="vgg16", max_images=350),
     "random_split": small(HEART, "random"),
     "patient_split": small(HEART, "grouped"),
+    "doubts": small(HEART, "crossfit"),
 }
 
 # artery: text (300 px, batch 32, Adam 1e-4, 10 epochs frozen, then all at a lower rate, patience 5) against code
@@ -99,6 +100,7 @@ artery = {
     "size600": replace(ARTERY, size=600),
     "random_split": small(ARTERY, "random"),
     "patient_split": small(ARTERY, "grouped"),
+    "doubts": small(ARTERY, "crossfit"),
 }  # fmt: skip
 
 # xray: the code's crop, three sets of augmentations, DenseNet-161 in two stages, a tenth of the rate every 4 epochs
@@ -139,6 +141,7 @@ xray = {
     "lab2": replace(LAB2, scheme="provided"),
     "random_split": small(XRAY, "random"),
     "patient_split": small(XRAY, "provided"),
+    "doubts": small(XRAY, "crossfit"),
 }  # fmt: skip
 
 # fetal: ResNet-50, 661 px squeezed, SGD 0.01 momentum 0.9, a fifth off the rate every 2 epochs, batch 8, 10 epochs
@@ -171,6 +174,8 @@ fetal = {
     "modern": replace(ONCE, network="convnext_tiny"),
     "random_split": small(FETAL, "random"),
     "patient_split": small(FETAL, "grouped"),
+    "doubts": small(FETAL, "crossfit"),
+    "corrected": replace(FETAL, network="resnet18"),
 }
 
 # lung: the lab's kinds of layer, equalisation, SMOTE and class weights counted before it; all numbers are ours
@@ -188,6 +193,7 @@ lung = {
     "lab1_equalised": replace(LAB1_ON_CT, equalise="histogram"),
     "lab1_smote": replace(LAB1_ON_CT, class_weights=False, bias=False, resample="smote"),
     "random_split": replace(LUNG, scheme="random"),
+    "doubts": replace(LUNG, scheme="crossfit"),
 }
 
 SETS: dict[str, dict[str, Recipe]] = {"heart": heart, "artery": artery, "xray": xray, "fetal": fetal, "lung": lung}

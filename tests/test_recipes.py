@@ -206,7 +206,8 @@ def test_the_full_profile_has_every_arm_of_its_source_and_no_other(name):
     asked = params.load(tiny.REPOSITORY / "params" / f"{name}.yaml", "full")
     assert list(asked.arms) == list(SETS[name])
     compared = {arm for c in asked.comparisons for arm in (c.a, c.b)} | set(asked.lesson.values())
-    assert compared == set(SETS[name])  # each arm answers a question
+    doubting = {arm for arm, recipe in SETS[name].items() if recipe.scheme == "crossfit"}  # which labels are doubtful
+    assert compared | doubting == set(SETS[name])  # each arm answers a question
 
 
 @pytest.mark.parametrize(("name", "arm"), ARMS)

@@ -66,7 +66,7 @@ def worst(data: Dataset, most: int = 12) -> pd.DataFrame:
     rank = (4 * pairs["conflict"] + 2 * (pairs["label_a"] != pairs["label_b"])
             + (pairs["a"].map(groups) != pairs["b"].map(groups)))  # fmt: skip
     seen: dict[str, int] = {}
-    chosen = []
+    chosen: list[int] = []
     for place in np.lexsort((pairs["a"], -pairs["likeness"], -rank)):
         names = pairs["a"].iloc[place], pairs["b"].iloc[place]
         if len(chosen) < most and all(seen.get(name, 0) < 2 for name in names):
@@ -112,7 +112,7 @@ def telltales(data: Dataset) -> pd.DataFrame:
     values = {
         "size": used["width"].astype(str) + "×" + used["height"].astype(str) + " px",
         "mode": used["mode"],
-        "ending": "." + used["image_id"].str.rsplit(".", n=1).str[-1],
+        "ending": used["image_id"].str.extract(r"(\.\w{1,5})$")[0].str.lower().fillna("none"),
     }
     rows = []
     for name in TELLS:

@@ -21,6 +21,7 @@ SEEING = (
     "loaders/reading.py",
     "loaders/views.py",
 )  # the rooms that decide what is seen of a file
+CROSSFIT = 5
 COMPARING = ("loaders/integrity.py",)  # and which pictures are taken for the same
 
 
@@ -165,9 +166,25 @@ class Dataset:
 
     @functools.cached_property
     def labels(self) -> np.ndarray:
-        """int64 (N,), the column of the logits for each used image."""
+        """int64 (N,), the column of the logits for each used image, as the set labels it."""
+        return self._columns(self.used["label"])
+
+    @functools.cached_property
+    def corrected(self) -> pd.Series:
+        """The label of each used image as its second opinion has it (`data.check`), or as given where it has none."""
+        given = self.used["label"]
+        if "check_label" not in self.used:
+            return given
+        said = self.used["check_label"]
+        return given.where((said == "") | ~said.isin(self.experiment.data.class_names), said)
+
+    def labels_for(self, which: str) -> np.ndarray:
+        """int64 (N,): what a training learns from, "as_given" or "corrected"."""
+        return self.labels if which == "as_given" else self._columns(self.corrected)
+
+    def _columns(self, names: pd.Series) -> np.ndarray:
         position = {name: k for k, name in enumerate(self.experiment.data.class_names)}
-        return self.used["label"].map(position).to_numpy(np.int64)
+        return names.map(position).to_numpy(np.int64)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -192,8 +209,14 @@ class Dataset:
 
     @functools.cache  # noqa: B019 a study lives as long as its notebook
     def split(self, scheme: str) -> pd.DataFrame:
-        """The parts under one scheme: image_id, scheme, fold, split."""
+        """The parts under one scheme: image_id, scheme, fold, split.
+
+        `crossfit` is five folds by group, so that every image is predicted once by a network that has not seen it.
+        """
         spec = self.experiment.split
+        if scheme == "crossfit":
+            folds = splits.make_splits(self.used, "grouped", fractions=self.fractions, folds=CROSSFIT, seed=spec.seed)
+            return folds.assign(scheme=scheme)
         folds = 1 if scheme == "provided" else self.folds
         if scheme == "random" and folds == -1:
             folds = 5  # one image at a time would be hundreds of trainings; five folds show the leak as well

@@ -165,6 +165,7 @@ class Training(Strict):
     balance: Literal["none", "class_weights"] = "none"
     initial_bias: bool = False
     resample: Resample = Resample()
+    labels: Literal["as_given", "corrected"] = "as_given"  # to learn from; scores use the second opinion where there is one
     max_images: int | None = Field(default=None, ge=2)  # of the training part, whole groups
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: int | Literal["auto"] = "auto"
@@ -185,7 +186,7 @@ class Arm(Settings):
     network: str
     stands_for: str | None = None  # the source's network, where a light sibling runs in its place
     weights: str = "none"
-    scheme: Literal["auto", "grouped", "provided", "random", "block"]
+    scheme: Literal["auto", "grouped", "provided", "random", "block", "crossfit"]
     seeds: list[int]
     about: str = ""
 

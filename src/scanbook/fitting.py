@@ -50,7 +50,7 @@ def perform(
     arm, spec = run.arm, run.arm.training
     images = dataset.images(arm.image)
     rows = {part: dataset.rows(run.scheme, run.fold, part) for part in ("train", "val", "test")}
-    labels, classes = dataset.labels, dataset.experiment.data.class_names
+    labels, classes = dataset.labels_for(spec.labels), dataset.experiment.data.class_names
     if spec.max_images is not None:
         rows["train"] = at_most(rows["train"], dataset.used["group"].to_numpy(), spec.max_images, run.seed)
     if world.leads:
@@ -134,7 +134,7 @@ def _write_predictions(
         logits = prediction.predict_logits(network, unchanged(part), device=machine.device, n_rows=len(dataset.used))
         table = dataset.used.loc[rows, ["image_id", "group"]].assign(
             split=part, scheme=run.scheme, fold=run.fold, arm=run.arm.name, network=run.arm.network, seed=run.seed,
-            variant="", label=dataset.used.loc[rows, "label"],
+            variant="", label=dataset.corrected.loc[rows],
         )  # fmt: skip
         tables.append(table.assign(**{f"logit_{name}": logits[rows, k] for k, name in enumerate(classes)}))
     pd.concat(tables).to_csv(folder / "predictions.csv", index=False, float_format="%.7g")

@@ -18,15 +18,9 @@ def predictions(data: Dataset, scheme: str, rules: tuple[str, ...] = tuple(RULES
         for fold in sorted(data.split(scheme)["fold"].unique()):
             train, test = (data.rows(scheme, int(fold), part) for part in ("train", "test"))
             logits = answer(rule, features, data.labels, train, test, len(classes))
-            table = data.used.loc[test, ["image_id", "group", "label"]].assign(
-                split="test",
-                scheme=scheme,
-                fold=int(fold),
-                arm=arm(rule, scheme, data),
-                network=rule,
-                seed=0,
-                variant=rule,
-            )
+            about = {"split": "test", "scheme": scheme, "fold": int(fold), "arm": arm(rule, scheme, data), "network": rule,
+                     "seed": 0, "variant": rule, "label": data.corrected.loc[test]}  # fmt: skip
+            table = data.used.loc[test, ["image_id", "group"]].assign(**about)
             tables.append(table.assign(**{f"logit_{name}": logits[:, k] for k, name in enumerate(classes)}))
     return pd.concat(tables, ignore_index=True)
 

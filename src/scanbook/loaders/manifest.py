@@ -94,12 +94,13 @@ def build_manifest(
 
 
 def fingerprint(manifest: pd.DataFrame) -> str:
-    """16 hex digits over image_id, label, group and pixel_hash of the used rows, whatever their order in the
-    table.
+    """16 hex digits over image_id, label, group, pixel_hash and, where there is one, check_label of the used rows,
+    whatever their order in the table.
     """
     used = manifest[manifest["status"] == "used"].sort_values("image_id")
+    columns = ["image_id", "label", "group", "pixel_hash", *(["check_label"] if "check_label" in used else [])]
     digest = hashlib.sha256()
-    for row in used[["image_id", "label", "group", "pixel_hash"]].itertuples(index=False):
+    for row in used[columns].itertuples(index=False):
         digest.update("\x1f".join(row).encode() + b"\x1e")
     return digest.hexdigest()[:16]
 

@@ -10,7 +10,7 @@ study's record (facts, scores, comparisons); the drawing is `report.figures`'.
 from scanbook.show.charts import budget, claimed, confusions, counts, curves, gap, roc, stages, versus
 from scanbook.show.grouping import grouping
 from scanbook.show.headline import answer, conclude, headline
-from scanbook.show.integrity import flow, pairs, published, rules, telltales, twice
+from scanbook.show.integrity import flow, pairs, published, rules, suspects, telltales, twice
 from scanbook.show.pictures import (
     augmented,
     label_check,
@@ -27,5 +27,5 @@ __all__ = [
     "answer", "augmented", "budget", "claimed", "conclude", "confusions", "cost", "counts", "curves", "experiment",
     "files", "flow", "gap", "grid", "grouping", "headline", "label_check", "mistakes", "networks", "one_image", "pairs",
     "provenance", "published", "residual_block", "results", "roc", "rules", "samples", "say", "spread", "stages",
-    "telltales", "training", "twice", "twins", "verdicts", "versus",
+    "suspects", "telltales", "training", "twice", "twins", "verdicts", "versus",
 ]  # fmt: skip

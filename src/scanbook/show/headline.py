@@ -117,7 +117,8 @@ def card(study: Study) -> dict[str, Any]:
     rows, matrix = [], []
     for arm in study.done_arms():
         row = record.score(study.scores, arm, "auroc")
-        if row is None or (arm in study.experiment.lesson.values() and arm not in (*MAIN, "source")):
+        aside = arm in study.experiment.lesson.values() or study.experiment.arms[arm].scheme == "crossfit"
+        if row is None or (aside and arm not in (*MAIN, "source")):
             continue
         entry = {
             "network": pretty(study.experiment.arms[arm].network), "role": arm, "auroc": _plain(row["value"]),

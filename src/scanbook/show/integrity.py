@@ -7,6 +7,7 @@ from PIL import Image
 from scanbook import audit, floor, record
 from scanbook.loaders.duplicates import NEAR, SAME
 from scanbook.loaders.reading import read_image
+from scanbook.metrics.suspects import find_suspects, recall_and_precision
 from scanbook.names import one, pretty
 from scanbook.report import figures
 from scanbook.report.plates import Plate, show_table
@@ -117,6 +118,40 @@ def telltales(study: Study) -> Plate:
     if table.empty:
         caption = "No size, colour mode or ending belongs to one class alone."
     return show_table(table, caption, title="Properties that tell the class", key="telltales", src="manifest.csv")
+
+
+def suspects(study: Study, most: int = 12, arm: str = "doubts") -> Plate:
+    """Labels likeliest wrong: what the smallest network, which had not seen the image, is sure of instead."""
+    about = {"title": "Doubtful labels", "key": "suspects", "src": "predictions.csv"}
+    if arm not in study.done_arms():
+        where = (
+            " in this profile; quick and full have it"
+            if arm not in study.experiment.arms
+            else ": its runs are not finished"
+        )
+        nothing = pd.DataFrame({"what": ["images predicted by networks that had not seen them"], "images": [0]})
+        return show_table(nothing, f"Which labels are doubtful was not asked{where}.", **about)
+    predictions, used = study.test_predictions(arm), study.data.used.set_index("image_id")
+    given = used.loc[predictions["image_id"], "label"]
+    found = find_suspects(predictions, study.classes, given.to_numpy())
+    network = pretty(study.experiment.arms[arm].network)
+    caption = (f"{len(found)} of {len(predictions)} labels are doubtful: a {network} that had not seen the image's group is "
+               f"surer of another class than it usually is of that class. These are questions for somebody who can read the "
+               f"images. Nothing was changed, and nothing is chosen by it.")  # fmt: skip
+    if "check_label" in used and (known := used[used["check_label"] != ""]).shape[0]:
+        score = recall_and_precision(found, known.index[known["check_label"] != known["label"]].tolist())
+        caption += (f" Against the second opinion in the names, {score['found']} of {score['wrong']} wrong labels are among "
+                    f"them (recall {score['recall']:.2f}, precision {score['precision']:.2f}).")  # fmt: skip
+    table = study.data.names.table(found.head(LISTED))
+    if found.empty:
+        return show_table(table, caption, **about)
+    shown = found.head(most)
+    words = [f"{row.label}? {row.suggested} {row.p_suggested:.2f}" for row in shown.itertuples()]
+    labels = [f"from {6 * (place // 6) + 1}" for place in range(len(shown))]
+    picture = figures.samples_by_class(np.stack([_small(study, name) for name in shown["image_id"]]), labels, words)
+    return Plate(
+        picture, caption, f"{len(shown)} images whose label is doubtful.", table, kind="photo", least=720, **about
+    )
 
 
 def shortcut(study: Study) -> str:
