@@ -81,3 +81,10 @@ def test_rules_answer_for_every_test_image_of_the_split_and_no_other(study):
         rows = table[table["variant"] == rule]
         assert set(rows["image_id"]) == tested
         assert np.isfinite(rows[["logit_well", "logit_sick"]].to_numpy()).all()
+
+
+def test_the_terminal_names_the_worst_first_and_what_was_set_aside(study):
+    said = "\n".join(audit.in_words(study.data))
+    assert "set aside: 1 × unreadable: PNG" in said
+    assert said.index("CONFLICT near") < said.index("same file: ")
+    assert "split grouped: its published parts share 1 patients" in said

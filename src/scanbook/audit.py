@@ -123,3 +123,40 @@ def telltales(data: Dataset) -> pd.DataFrame:
                              "share of the class": len(labels) / int((used["label"] == label).sum())})  # fmt: skip
     columns = ["property", "value", "images", "class", "share of the class"]
     return pd.DataFrame(rows, columns=columns).sort_values("images", ascending=False, ignore_index=True)
+
+
+def in_words(data: Dataset, name_pairs: bool = False) -> list[str]:
+    """The audit for a terminal, line by line; the person who asks sees the files' own names.
+
+    name_pairs  every pair, in place of the twelve that matter most
+    """
+    spec = data.experiment
+    lines = [f"{spec.title}, profile {spec.profile}: {len(data.manifest)} files, {len(data.used)} images used, "
+             f"{data.used['group'].nunique()} {spec.data.unit}"]  # fmt: skip
+    for reason, files in data.manifest[data.manifest["status"] == "excluded"].groupby("reason")["image_id"]:
+        lines.append(f"  set aside: {len(files)} × {reason} (such as {files.iloc[0]})")
+    if data.chose_split:
+        lines.append(f"  split {spec.split.scheme}: {data.chose_split}")
+    lines += ["", equal_pictures(data).to_string(index=False), ""]
+    pairs = data.pairs if name_pairs else worst(data)
+    for row in pairs.itertuples():
+        mark = "CONFLICT " if row.conflict else "two labels " if row.label_a != row.label_b else ""
+        turn = "" if row.turn == "as it is" else f", {row.turn}"
+        lines.append(
+            f"  {mark}{row.kind}: {row.a} ({row.label_a}) and {row.b} ({row.label_b}), {row.likeness:.3f}{turn}"
+        )
+    found, unit = published(data), spec.data.unit
+    if found is not None:
+        lines.append(f"\n  published parts share {found['patients']:.0f} {unit}, {found['pixels']:.0f} pictures with equal "
+                     f"pixels and {found['near']:.0f} near copies; a thumbnail tells the part with an AUROC of "
+                     f"{found['shift']:.3f} ({found['shift_low']:.3f} to {found['shift_high']:.3f})")  # fmt: skip
+    wrong = data.corrected != data.used["label"]
+    if wrong.any():
+        example = data.used.loc[wrong.idxmax(), "image_id"]
+        lines.append(
+            f"\n  {wrong.sum()} labels contradict the name of their file (such as {example}): scores use the name"
+        )
+    tells = telltales(data)
+    lines += [f"  only {row['class']} has {row['property']} {row['value']}: {row['images']} images, "
+              f"{row['share of the class']:.0%} of the class" for _, row in tells.iterrows()]  # fmt: skip
+    return lines

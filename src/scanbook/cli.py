@@ -68,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
         new.add_argument(f"--{column}-column", default="", metavar="COLUMN", help=f"of the table: {_COLUMNS[column]}")
     new.set_defaults(command=_new)
 
+    audit = commands.add_parser("audit", help="what is wrong with the images: copies, conflicts, leaks, shortcuts")
+    audit.add_argument("name", metavar="NAME")
+    audit.add_argument("--pairs", action="store_true", help="name every picture that occurs twice")
+    _common(audit, _audit)
+
     show = commands.add_parser("params", help="the experiment as resolved for a profile")
     show.add_argument("name", metavar="NAME")
     _common(show, _params)
@@ -218,6 +223,15 @@ def _new(args: argparse.Namespace) -> int:
     columns = Columns(args.name_column, args.label_column, args.patient_column, args.split_column)
     classes = tuple(name.strip() for name in args.classes.split(",") if name.strip())
     print(start(args.name, args.path, params.root(), Wishes(args.labels, columns, classes, args.group, args.positive)))
+    return 0
+
+
+def _audit(args: argparse.Namespace) -> int:
+    from scanbook.audit import in_words
+    from scanbook.dataset import Dataset
+
+    experiment = params.load(args.name, args.profile, _overrides(args))
+    print("\n".join(in_words(Dataset(experiment, params.root()), name_pairs=args.pairs)))
     return 0
 
 
