@@ -15,7 +15,7 @@ from string import Template
 import numpy as np
 import yaml
 
-from scanbook.loaders.formats import Unreadable
+from scanbook.loaders.decoding.formats import Unreadable
 from scanbook.loaders.guessing import Guess
 from scanbook.loaders.reading import read_image
 

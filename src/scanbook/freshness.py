@@ -4,6 +4,7 @@ A page depends on its notebook, its parameters, the images, the code of every ro
 and processor it ran on. `make reports RESUME=1` leaves alone what is unchanged in all of them.
 """
 
+import fnmatch
 import hashlib
 import json
 import os
@@ -17,9 +18,7 @@ from scanbook.report.provenance import PACKAGES, cores, processor, version
 
 SUMMARY = "summary"
 APART = ("cli.py", "__main__.py", "freshness.py", "differences.py", "report/index.py", "report/progress.py", "starting.py",
-         "drafting.py", "template/notebook.ipynb", "template/params.yaml", "loaders/arrays.py", "loaders/listing.py",
-         "loaders/guessing.py", "loaders/guessing_folders.py", "loaders/guessing_labels.py", "loaders/guessing_names.py",
-         "loaders/guessing_tables.py")  # fmt: skip
+         "drafting.py", "getting*.py", "sets_on_disk.py", "template/*", "loaders/guess*", "loaders/bringing/*")  # fmt: skip
 
 
 def made_from(root: Path, name: str, profile: str, overrides: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +31,8 @@ def made_from(root: Path, name: str, profile: str, overrides: dict[str, Any]) ->
         "machine": {"processor": processor(), "cores": cores(), "gpu": Path("/dev/nvidiactl").exists()},
         "versions": {"python": platform.python_version()} | {package: version(package) for package in PACKAGES},
     }
-    code = {room: digest for room, digest in sources.rooms().items() if room not in APART}
+    apart = {room for pattern in APART for room in fnmatch.filter(sources.rooms(), pattern)}
+    code = {room: digest for room, digest in sources.rooms().items() if room not in apart}
     if name == SUMMARY:
         tables = root.glob(f"runs/*/record-{profile}/*.csv")
         read = [*sorted((root / "params").glob("*.yaml")), *sorted(tables)]

@@ -14,9 +14,9 @@ from typing import Any
 
 from scanbook import getting_words as words
 from scanbook import params
-from scanbook.loaders import download, kaggle_download
-from scanbook.loaders.archives import Refused, is_archive, unpack
-from scanbook.loaders.download import DownloadFailed
+from scanbook.loaders.bringing import download, kaggle_download
+from scanbook.loaders.bringing.archives import Refused, is_archive, unpack
+from scanbook.loaders.bringing.download import DownloadFailed
 from scanbook.report.progress import Board
 from scanbook.sets_on_disk import Place
 

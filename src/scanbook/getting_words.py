@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from scanbook.experiment import Data
-from scanbook.loaders.archives import Refused
-from scanbook.loaders.download import DownloadFailed
+from scanbook.loaders.bringing.archives import Refused
+from scanbook.loaders.bringing.download import DownloadFailed
 from scanbook.report.progress import Board, duration
 
 _ACCOUNT = """Any one of these helps:

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from scanbook import naming, params, record
-from scanbook.loaders.formats import Unreadable
+from scanbook.loaders.decoding.formats import Unreadable
 
 _SHORTEST = 6  # letters of a file's or group's name that is looked for: "a.png" may stand for much
 _DRAWING = re.compile(r"data:image/svg\+xml(?:;[\w=.-]+)*;base64,([A-Za-z0-9+/=\s]*)")
@@ -61,7 +61,7 @@ def people(kept: Path, images: Path) -> Iterator[str]:
     for row in _rows(kept).itertuples():
         file = images / row.name
         if row.kind == "image" and file.is_file() and _is_dicom(file):
-            from scanbook.loaders import dicom
+            from scanbook.loaders.decoding import dicom
 
             with contextlib.suppress(Unreadable):  # then no picture of it is shown either
                 yield from dicom.header(file).names

@@ -11,7 +11,7 @@ import yaml
 from scanbook.loaders import prepare, reading
 from scanbook.models import prediction
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".dcm"}
 
 
 class NoFinishedRun(ValueError):

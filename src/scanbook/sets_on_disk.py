@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from scanbook.experiment import Data
 from scanbook.loaders import label_table, layouts
-from scanbook.loaders.archives import SUFFIXES, is_archive
+from scanbook.loaders.bringing.archives import SUFFIXES, is_archive
 
 
 @dataclass(frozen=True)

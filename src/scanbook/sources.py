@@ -71,7 +71,7 @@ def reach(start: str, package: Path = PACKAGE) -> set[str]:
         for node in ast.walk(ast.parse((package / name).read_bytes())):
             if not isinstance(node, ast.ImportFrom):
                 continue
-            module = (node.module or "").removeprefix(f"{package.name}.{wing}").removeprefix(".")
-            names = [module.replace(".", "/")] if module else [alias.name for alias in node.names]
-            waiting += [f"{wing}/{found_name}.py" for found_name in names]
+            module = (node.module or "").removeprefix(f"{package.name}.{wing}").strip(".").replace(".", "/")
+            inner = [f"{module}/{alias.name}".strip("/") for alias in node.names]  # a room, where module is a folder
+            waiting += [f"{wing}/{found_name}.py" for found_name in (module, *inner)]
     return found

@@ -14,11 +14,12 @@ from pathlib import Path
 import pandas as pd
 
 from scanbook import drafting, params
-from scanbook.loaders import arrays, files, layouts, splits
+from scanbook.loaders import files, layouts, splits
+from scanbook.loaders.guesses import arrays
+from scanbook.loaders.guesses.listing import list_folder, patients_in_headers
+from scanbook.loaders.guesses.tables import NOTHING
 from scanbook.loaders.guessing import Guess, guess_folder
-from scanbook.loaders.guessing_tables import NOTHING
 from scanbook.loaders.label_table import Columns, read_table
-from scanbook.loaders.listing import list_folder, patients_in_headers
 
 _TAKEN = ("heart", "artery", "xray", "fetal", "lung", "summary", "index")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scanbook.loaders import arrays
-from scanbook.loaders.arrays import unpack_arrays
+from scanbook.loaders.guesses import arrays
+from scanbook.loaders.guesses.arrays import unpack_arrays
 from scanbook.loaders.manifest import build_manifest
 
 

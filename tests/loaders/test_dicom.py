@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from wholes import dicom, ramp, saved
 
-from scanbook.loaders.dicom import header
+from scanbook.loaders.decoding.dicom import header
 from scanbook.loaders.reading import Unreadable, decode
 
 pydicom = pytest.importorskip("pydicom")

@@ -11,8 +11,8 @@ import sys
 import pytest
 from loopback import server
 
-from scanbook.loaders import download
-from scanbook.loaders.download import DownloadFailed, fetch_url
+from scanbook.loaders.bringing import download
+from scanbook.loaders.bringing.download import DownloadFailed, fetch_url
 
 CONTENT = os.urandom(300_000)
 PIECE = 1 << 16  # what is written at once; the rest of a piece that was cut does not come through
@@ -174,7 +174,7 @@ def test_a_disk_too_small_is_noticed_before_the_first_byte(web, tmp_path, monkey
 def test_a_disk_that_fills_while_loading_keeps_what_there_is_and_says_so(web, tmp_path):
     """The system's own limit on a file's size stands for the full disk: the write fails half way, as there."""
     code = (
-        "import resource, sys; from pathlib import Path; from scanbook.loaders.download import *\n"
+        "import resource, sys; from pathlib import Path; from scanbook.loaders.bringing.download import *\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))\n"
         "try:\n    fetch_url(sys.argv[1], Path(sys.argv[2]) / 'set.zip')\n"
         "except DownloadFailed as error:\n    print(error.kind, error)"

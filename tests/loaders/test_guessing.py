@@ -5,10 +5,10 @@ import re
 
 import pytest
 
+from scanbook.loaders.guesses.folders import levels_of
+from scanbook.loaders.guesses.names import find_masks, find_patients, find_prefix_classes, running_numbers
+from scanbook.loaders.guesses.tables import read_columns
 from scanbook.loaders.guessing import guess_folder
-from scanbook.loaders.guessing_folders import levels_of
-from scanbook.loaders.guessing_names import find_masks, find_patients, find_prefix_classes, running_numbers
-from scanbook.loaders.guessing_tables import read_columns
 from scanbook.loaders.label_table import Columns
 
 

@@ -6,14 +6,15 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from loopback import kaggle_environment, server
 
 import scanbook
-from scanbook.loaders import kaggle_download
-from scanbook.loaders.download import DownloadFailed
-from scanbook.loaders.kaggle_download import credentials, fetch_kaggle
+from scanbook.loaders.bringing import kaggle_download
+from scanbook.loaders.bringing.download import DownloadFailed
+from scanbook.loaders.bringing.kaggle_download import credentials, fetch_kaggle
 
 SLUG = "somebody/some-set"
 CONTENT = os.urandom(300_000)
@@ -169,7 +170,7 @@ def test_a_disk_too_small_is_noticed_as_soon_as_the_size_is_known(kaggle, monkey
 def test_a_disk_that_fills_while_loading_is_not_tried_for_a_minute(kaggle):
     """The system's own limit on a file's size stands for the full disk: the write fails half way, as there."""
     code = (
-        "import resource, sys; from pathlib import Path; from scanbook.loaders.kaggle_download import *\n"
+        "import resource, sys; from pathlib import Path; from scanbook.loaders.bringing.kaggle_download import *\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))\n"
         "try:\n    fetch_kaggle(sys.argv[1], Path(sys.argv[2]))\n"
         "except DownloadFailed as error:\n    print(error.kind, error)"
@@ -202,7 +203,7 @@ def test_the_child_ends_when_its_parent_does(kaggle):
     reached, held = threading.Event(), threading.Event()
     kaggle.gate = lambda start: (reached.set(), held.wait(20))
     code = (
-        "import sys; from pathlib import Path; from scanbook.loaders.kaggle_download import *\n"
+        "import sys; from pathlib import Path; from scanbook.loaders.bringing.kaggle_download import *\n"
         "fetch_kaggle(sys.argv[1], Path(sys.argv[2]))"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, SLUG, str(kaggle.folder)])
@@ -223,16 +224,17 @@ def test_the_child_ends_when_its_parent_does(kaggle):
 
 
 def test_importing_scanbook_or_any_room_of_loaders_imports_no_client_and_opens_no_socket():
-    folder = os.path.dirname(scanbook.__file__)
-    rooms = sorted(name[:-3] for name in os.listdir(os.path.join(folder, "loaders")) if name.endswith(".py"))
-    assert {"download", "kaggle_download", "kaggle_child", "archives"} <= set(rooms)
+    folder = Path(scanbook.__file__).parent
+    files = (file.relative_to(folder.parent).with_suffix("") for file in (folder / "loaders").rglob("*.py"))
+    rooms = sorted(".".join(file.parts).removesuffix(".__init__") for file in files)
+    assert {f"scanbook.loaders.bringing.{name}" for name in ("download", "kaggle_child", "archives")} <= set(rooms)
     code = (
         "import sys, socket\n"
         "opened = []\n"
         "sys.addaudithook(lambda event, args: opened.append(event) if event.startswith('socket.') else None)\n"
         "import scanbook, importlib\n"
         f"for room in {rooms!r}:\n"
-        "    importlib.import_module('scanbook.loaders' + ('' if room == '__init__' else '.' + room))\n"
+        "    importlib.import_module(room)\n"
         "import scanbook.getting, scanbook.cli\n"
         "clients = sorted(name for name in sys.modules if name.split('.')[0] in ('kaggle', 'kagglesdk', 'requests'))\n"
         "print(clients, sorted(set(opened)))\n"

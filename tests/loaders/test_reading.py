@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scanbook.loaders import formats
+from scanbook.loaders.decoding import formats
 from scanbook.loaders.reading import Unreadable, decode, read_image
 
 # Pillow warns about damaged headers before it gives up; `reading` silences it once, pytest undoes that a test

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from wholes import interlaced_png, png_chunk, ramp, run_length_bmp, saved, wholes
 
-from scanbook.loaders.formats import sniff
+from scanbook.loaders.decoding.formats import sniff
 from scanbook.loaders.reading import Unreadable, decode, read_image
 
 KINDS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")

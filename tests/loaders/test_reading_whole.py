@@ -17,7 +17,7 @@ from PIL import Image
 from wholes import png_chunk, ramp, saved, wholes
 
 import scanbook
-from scanbook.loaders import formats, jpegs
+from scanbook.loaders.decoding import formats, jpegs
 from scanbook.loaders.reading import Unreadable, decode
 
 SOURCE = Path(scanbook.__file__).parents[1]

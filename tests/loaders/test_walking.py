@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from scanbook.loaders import files
+from scanbook.loaders.decoding.opening import open_file
 from scanbook.loaders.layouts import Found, find_in_class_folders
-from scanbook.loaders.opening import open_file
 from scanbook.loaders.reading import Unreadable, read_bytes
 from scanbook.loaders.walking import files_below
 

@@ -67,8 +67,9 @@ def cache_key(
     used = manifest[manifest["status"] == "used"]
     digest = hashlib.sha256("\n".join(used["pixel_hash"]).encode())
     digest.update(f"|{size}|{fit}|{colour}|{equalise}|{resize}|".encode())
-    for room in (prepare, reading):
-        digest.update(Path(str(room.__file__)).read_bytes())
+    here = Path(__file__).parent
+    for room in (here / "prepare.py", here / "reading.py", *sorted((here / "decoding").glob("*.py"))):
+        digest.update(room.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -9,12 +9,12 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from scanbook.loaders import guessing_names as names
-from scanbook.loaders.guessing_folders import Item, Levels, find_mask_folders, levels_of, shared_folder
-from scanbook.loaders.guessing_tables import NOTHING, Reading, read_columns
+from scanbook.loaders.guesses import names as names
+from scanbook.loaders.guesses.folders import Item, Levels, find_mask_folders, levels_of, shared_folder
+from scanbook.loaders.guesses.listing import Table
+from scanbook.loaders.guesses.tables import NOTHING, Reading, read_columns
 from scanbook.loaders.label_table import Columns, Row, join
 from scanbook.loaders.layouts import part_of
-from scanbook.loaders.listing import Table
 
 Questions = tuple[tuple[str, str], ...]  # (sentence, key of the parameter file)
 

@@ -29,11 +29,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from scanbook.loaders import formats, jpegs
-from scanbook.loaders.formats import Unreadable, sniff
-from scanbook.loaders.opening import read_bytes
-from scanbook.loaders.pixels import to_uint8
-from scanbook.loaders.quiet import quiet
+from scanbook.loaders.decoding import formats, jpegs
+from scanbook.loaders.decoding.formats import Unreadable, sniff
+from scanbook.loaders.decoding.opening import read_bytes
+from scanbook.loaders.decoding.pixels import to_uint8
+from scanbook.loaders.decoding.quiet import quiet
 
 __all__ = ("Picture", "Unreadable", "decode", "read_bytes", "read_image", "sniff", "to_uint8")
 
@@ -76,7 +76,7 @@ def decode(data: bytes, *, shortest: int | None = None) -> Picture:
     # seen); whatever it is, it concerns this file alone.
     try:
         if kind == "DICOM":
-            from scanbook.loaders import dicom  # pydicom is asked for only where there is something for it
+            from scanbook.loaders.decoding import dicom  # pydicom is asked for only where there is something for it
 
             return Picture(*dicom.decode(data), kind)
         if kind == "JPEG":

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from scanbook.loaders.formats import MAX_PIXELS, Unreadable, refuse_bomb
+from scanbook.loaders.decoding.formats import MAX_PIXELS, Unreadable, refuse_bomb
 
 MAX_WORK = 20 * MAX_PIXELS  # pixels × scans: a file of a few kB can ask for thousands of scans, each over all pixels
 LEFT_OVER = 16  # bytes; the decoder holds up to 8 of them in its own register, and some cameras pad

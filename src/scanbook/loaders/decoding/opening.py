@@ -5,8 +5,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from scanbook.loaders import formats
-from scanbook.loaders.formats import Unreadable
+from scanbook.loaders.decoding import formats
+from scanbook.loaders.decoding.formats import Unreadable
 
 
 def read_bytes(path: Path) -> bytes:

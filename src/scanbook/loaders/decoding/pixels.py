@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from scanbook.loaders.formats import Unreadable
+from scanbook.loaders.decoding.formats import Unreadable
 
 _BLOCK = 2**20  # values worked on at once as float64, 8 MB
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # TIFF tags

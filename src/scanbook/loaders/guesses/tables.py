@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scanbook.loaders import guessing_labels as labels
-from scanbook.loaders.guessing_labels import key
+from scanbook.loaders.guesses import labels as labels
+from scanbook.loaders.guesses.labels import key
 from scanbook.loaders.label_table import Columns, Row, join
 from scanbook.loaders.layouts import part_of
 

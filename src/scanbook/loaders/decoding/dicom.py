@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from scanbook.loaders import dicom_grey, formats, jpegs
-from scanbook.loaders.formats import Unreadable
-from scanbook.loaders.opening import open_file
-from scanbook.loaders.quiet import quiet
+from scanbook.loaders.decoding import dicom_grey, formats, jpegs
+from scanbook.loaders.decoding.formats import Unreadable
+from scanbook.loaders.decoding.opening import open_file
+from scanbook.loaders.decoding.quiet import quiet
 
 INSTALL = "a DICOM file, which needs pydicom; install it with: pip install pydicom"
 _DEFLATED = "1.2.840.10008.1.2.1.99"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scanbook.loaders import layouts
-from scanbook.loaders.formats import Unreadable, sniff
+from scanbook.loaders.decoding.formats import Unreadable, sniff
 from scanbook.loaders.label_table import read_table
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]  # header and rows
@@ -63,7 +63,7 @@ def patients_in_headers(folder: Path, images: Iterable[str]) -> dict[str, str]:
     found = {}
     for name in images:
         if not name.lower().endswith(_IMAGES) and _kind(folder / name) == "DICOM":
-            from scanbook.loaders import dicom
+            from scanbook.loaders.decoding import dicom
 
             try:
                 found[name] = dicom.header(folder / name).patient_id

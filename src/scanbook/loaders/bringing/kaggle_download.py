@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scanbook.loaders.download import FULL, DownloadFailed, Kind, require_room
+from scanbook.loaders.bringing.download import FULL, DownloadFailed, Kind, require_room
 
 _KIND_OF_STATUS: dict[int, Kind] = {400: "wrong", 401: "credentials", 403: "rights", 404: "wrong", 410: "wrong"}
 
@@ -79,7 +79,7 @@ def _run(job: str, archive: Path, progress: Callable, say: Callable) -> dict[str
     """One life of the child. Returns its last event, `done` or `failed`, with what it did not live to say."""
     with tempfile.TemporaryFile() as errors:
         child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "scanbook.loaders.kaggle_child", job],
+            [sys.executable, "-P", "-m", "scanbook.loaders.bringing.kaggle_child", job],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

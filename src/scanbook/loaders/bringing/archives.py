@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scanbook.loaders.archive_entries import Entry, Limits, inspect, parts_of
-from scanbook.loaders.archive_formats import SUFFIXES, Refused, is_archive, opened, read
+from scanbook.loaders.bringing.archive_entries import Entry, Limits, inspect, parts_of
+from scanbook.loaders.bringing.archive_formats import SUFFIXES, Refused, is_archive, opened, read
 
 __all__ = ["SUFFIXES", "Limits", "Refused", "Unpacked", "is_archive", "unpack"]
 

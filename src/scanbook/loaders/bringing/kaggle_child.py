@@ -1,4 +1,4 @@
-"""Kaggle's own client, in a process that lives for one download: `python -m scanbook.loaders.kaggle_child JOB`.
+"""Kaggle's own client, in a process that lives for one download: `python -m scanbook.loaders.bringing.kaggle_child JOB`.
 
 Importing the client signs in, prints, may make folders in the home and may reach the network; it takes the program's
 own arguments for its own. None of that may happen to a notebook, so the client never runs in ours. This process speaks

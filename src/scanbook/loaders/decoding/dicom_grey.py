@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from scanbook.loaders import pixels
-from scanbook.loaders.formats import Unreadable
+from scanbook.loaders.decoding import pixels
+from scanbook.loaders.decoding.formats import Unreadable
 
 Shown = Callable[[np.ndarray], np.ndarray]  # rescaled values, float64 → 0 … 255
 

@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from scanbook.loaders.archive_formats import Member, Refused, opened, read
+from scanbook.loaders.bringing.archive_formats import Member, Refused, opened, read
 
 _SYSTEM = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini", "@eadir"}
 
