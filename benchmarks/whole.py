@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from scanbook import floor, params
+from scanbook import params, record
 from scanbook.making import make_runs
 from scanbook.metrics.scores import score_table
 from scanbook.names import pretty
@@ -47,7 +47,7 @@ def rows_of(study: Study) -> list[dict]:
     """One row a network or rule and split; nothing for an arm that is not finished."""
     spec, rows = study.experiment.data, []
     tables = {arm: study.test_predictions(arm) for arm in study.done_arms()}
-    tables |= {arm: table for arm, table in study.rules.groupby("arm") if arm.startswith(f"{floor.PREFIX}neighbour")}
+    tables |= {arm: table for arm, table in study.rules.groupby("arm") if arm.startswith(f"{record.RULE}neighbour")}
     for arm, table in tables.items():
         scores = score_table(table, study.classes, spec.positive, unit=spec.unit).set_index("metric")
         done = study.states[study.states["arm"] == arm]

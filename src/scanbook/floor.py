@@ -5,8 +5,7 @@ import pandas as pd
 from scanbook.dataset import Dataset
 from scanbook.loaders.views import WHOLE
 from scanbook.models.baselines import RULES, answer, features_of
-
-PREFIX = "rule_"
+from scanbook.record import RULE
 
 
 def predictions(data: Dataset, scheme: str, rules: tuple[str, ...] = tuple(RULES)) -> pd.DataFrame:
@@ -27,7 +26,7 @@ def predictions(data: Dataset, scheme: str, rules: tuple[str, ...] = tuple(RULES
 
 def arm(rule: str, scheme: str, data: Dataset) -> str:
     """What scores.csv calls a rule: rule_size on the experiment's own split, rule_size_random on another one."""
-    return f"{PREFIX}{rule}" + ("" if scheme == data.experiment.split.scheme else f"_{scheme}")
+    return f"{RULE}{rule}" + ("" if scheme == data.experiment.split.scheme else f"_{scheme}")
 
 
 def words(rule: str) -> str:

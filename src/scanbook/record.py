@@ -18,6 +18,7 @@ from scanbook.names import pretty
 if TYPE_CHECKING:
     from scanbook.study import Study
 
+RULE = "rule_"  # how scores.csv begins the name of a rule without anatomy; see `floor`
 TABLES = ("facts", "scores", "comparisons")
 COMPARISON_COLUMNS = ["assignment", "question", "a", "b", "metric", "difference", "low", "high", "p", "p_holm",
                       "margin", "n_groups", "verdict", "sentence", "arm_a", "arm_b"]  # fmt: skip

@@ -349,3 +349,20 @@ def test_a_point_that_could_not_be_trained_leaves_a_gap_and_no_error():
     (ax,) = figures.tuning_grid(grid({("0.1", 0): float("nan"), ("0.001", 0): 0.4}, {("0.001", 0)})).axes
     means = next(line for line in ax.lines if line.get_label() == "ResNet-18")
     assert np.isnan(means.get_ydata()).tolist() == [True, False]
+
+
+def test_an_arrow_runs_from_the_dealt_score_to_the_one_kept_apart():
+    import pandas as pd
+
+    from scanbook.report.figures import leakage_arrows
+
+    scores = pd.DataFrame({"assignment": ["Lung CT", "Lung CT"], "network": ["small CNN", "1-NN rule"], "dealt": [0.9, 0.99],
+                           "apart": [0.6, 0.55], "low": [0.5, float("nan")], "high": [0.7, float("nan")]})  # fmt: skip
+    claims = pd.DataFrame({"assignment": ["Lung CT"], "claim": [0.995]})
+    ax = leakage_arrows(scores, claims).axes[0]
+    arrows = [(note.xyann[0], note.xy[0]) for note in ax.texts if getattr(note, "arrow_patch", None) is not None]
+    assert arrows == [(0.9, 0.6), (0.99, 0.55)]
+    assert [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "D"] == [0.995]
+    words = [text.get_text() for text in ax.texts]
+    assert "small CNN 0.60" in words
+    assert "1-NN rule 0.55" in words

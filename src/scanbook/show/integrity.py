@@ -92,7 +92,7 @@ def published(study: Study) -> Plate:
 def rules(study: Study) -> Plate:
     """The floor: what rules without anatomy reach beside the networks, on the same test part."""
     names = {arm: pretty(study.experiment.arms[arm].network) for arm in study.done_arms(*MAIN)}
-    names |= {f"{floor.PREFIX}{rule}": f"{rule} rule" for rule in floor.RULES}
+    names |= {f"{record.RULE}{rule}": f"{rule} rule" for rule in floor.RULES}
     rows = []
     for arm, name in names.items():
         area, accuracy = (record.score(study.scores, arm, metric) for metric in ("auroc", "accuracy"))
@@ -163,7 +163,7 @@ def shortcut(study: Study) -> str:
     best = max(known, key=lambda row: row["value"])
     found = []
     for rule in floor.RULES:
-        row = record.score(study.scores, f"{floor.PREFIX}{rule}", "auroc")
+        row = record.score(study.scores, f"{record.RULE}{rule}", "auroc")
         if row is not None and row["low"] > 0.5 and row["value"] >= best["low"]:  # false where there is no interval
             found.append((float(row["value"]), floor.words(rule)))
     if not found:

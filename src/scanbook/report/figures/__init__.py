@@ -11,6 +11,7 @@ from .curves import learning_curves, roc_curves
 from .diagrams import residual_block
 from .flow import flow_diagram
 from .images import answers, augmentation_grid, image_and_bars, samples_by_class
+from .leakage import leakage_arrows
 from .tuning import tuning_grid
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "differences_forest",
     "flow_diagram",
     "image_and_bars",
+    "leakage_arrows",
     "learning_curves",
     "named_forest",
     "network_set_matrix",
