@@ -51,9 +51,8 @@ class Recipe:
     momentum: float | None = None  # None: the optimiser has none of its own (Adam)
     decay: float = 0.0
     augment: tuple[dict, ...] = ()
-    class_weights: bool = False
+    balance: str = "none"
     bias: bool = False
-    resample: str = "none"
     max_images: int | None = None
     scheme: str = "grouped"
     cut_epochs: int = 1  # of each stage in the test: as many as the schedule needs to be seen to fall
@@ -110,23 +109,23 @@ THIRD = {"flip_horizontal": 0.5, "rotate_deg": 15, "rotate_twice": True, "shift"
 TENTH = by_steps(0.1, 4)
 XRAY = Recipe(
     "densenet161", (Stage("head", 10, 1e-3, TENTH), Stage("all", 10, 1e-4, TENTH)), size=224, fit="crop", resize=255,
-    batch=50, augment=(FIRST, SECOND, THIRD), resample="copies", scheme="provided",
+    batch=50, augment=(FIRST, SECOND, THIRD), balance="augmented", scheme="provided",
 )  # fmt: skip
-ONE_SET = replace(XRAY, augment=(FIRST,), resample="none")
+ONE_SET = replace(XRAY, augment=(FIRST,), balance="none")
 LAB1 = Recipe(  # 0.96 every 100,000 steps is never reached in 100 epochs
     "separable_cnn", (Stage("all", 100, 0.015, constant, patience=10),), size=180, batch=25, normalise="none",
-    weights="none", class_weights=True, bias=True, scheme="provided", cut_epochs=3,
+    weights="none", balance="class_weights", bias=True, scheme="provided", cut_epochs=3,
 )  # fmt: skip
 LAB2 = Recipe(
     "small_cnn", (Stage("all", 30, 1e-3, half_wave, patience=8),), size=224, batch=32, equalise="histogram",
-    weights="none", class_weights=True, resample="smote", cut_epochs=3,
+    weights="none", balance="smote_and_weights", cut_epochs=3,
 )  # fmt: skip
 xray = {
     "source": replace(XRAY, cut_epochs=5),
     "resnet": replace(XRAY, network="resnet50"),
     "vgg": replace(XRAY, network="vgg16"),
-    "weights": replace(ONE_SET, class_weights=True),
-    "weights_bias": replace(ONE_SET, class_weights=True, bias=True),
+    "weights": replace(ONE_SET, balance="class_weights"),
+    "weights_bias": replace(ONE_SET, balance="class_weights", bias=True),
     "no_balance": ONE_SET,
     "as_coded": replace(
         XRAY, normalise="none", stages=(Stage("head", 10, 1e-3, TENTH), Stage("all", 10, 1e-4)), cut_epochs=5
@@ -137,7 +136,7 @@ xray = {
     "lab1": LAB1,
     "lab1_no_bias": replace(LAB1, bias=False),
     "lab1_equalised": replace(LAB1, equalise="histogram"),
-    "lab1_smote": replace(LAB1, class_weights=False, bias=False, resample="smote"),
+    "lab1_smote": replace(LAB1, balance="smote", bias=False),
     "lab2": replace(LAB2, scheme="provided"),
     "random_split": small(XRAY, "random"),
     "patient_split": small(XRAY, "provided"),
@@ -186,12 +185,12 @@ lung = {
     "resnet": replace(LUNG, network="resnet50", cut_epochs=1),
     "vgg": replace(LUNG, network="vgg16", cut_epochs=1),
     "no_equalisation": replace(LUNG, equalise="none"),
-    "no_weights": replace(LUNG, class_weights=False),
-    "no_smote": replace(LUNG, resample="none"),
-    "no_balance": replace(LUNG, class_weights=False, resample="none"),
+    "no_weights": replace(LUNG, balance="smote"),
+    "no_smote": replace(LUNG, balance="class_weights"),
+    "no_balance": replace(LUNG, balance="none"),
     "lab1": LAB1_ON_CT,
     "lab1_equalised": replace(LAB1_ON_CT, equalise="histogram"),
-    "lab1_smote": replace(LAB1_ON_CT, class_weights=False, bias=False, resample="smote"),
+    "lab1_smote": replace(LAB1_ON_CT, balance="smote", bias=False),
     "random_split": replace(LUNG, scheme="random"),
     "doubts": replace(LUNG, scheme="crossfit"),
 }

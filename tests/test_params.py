@@ -89,6 +89,47 @@ def test_a_mistyped_parameter_is_refused_with_file_key_and_what_is_allowed(overr
         assert word in str(caught.value)
 
 
+SET = {"rotate_deg": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("training", "instead"),
+    [
+        ({"resample": {"by": "copies", "sets": [SET]}}, "write balance: augmented"),
+        ({"resample": {"by": "smote", "neighbours": 5}}, "write balance: smote ("),
+        ({"balance": "class_weights", "resample": {"by": "smote"}}, "write balance: smote_and_weights"),
+        ({"balance": "class_weights", "resample": {"by": "none"}}, "write balance: class_weights"),
+        (
+            {"balance": "class_weights", "resample": {"by": "copies", "sets": [SET]}},
+            "one of none, class_weights, sampler",
+        ),
+        ({"resample": {"by": ["smote"]}}, "one of none, class_weights, sampler"),
+    ],
+)
+def test_the_old_spelling_of_balance_is_refused_with_the_new_one(training, instead):
+    raw = {**MINIMAL, "training": {**MINIMAL["training"], **training}}
+    with pytest.raises(ParamsError, match=r"params/toy.yaml: training: balance says in one word") as caught:
+        resolved(raw)
+    assert instead in str(caught.value)
+    with pytest.raises(ParamsError, match=r"arms.a.training: balance says in one word"):
+        resolved(overrides={f"arms.a.training.{key}": value for key, value in list(training.items())[-1:]})
+
+
+def test_balance_augmented_without_sets_is_refused():
+    with pytest.raises(ParamsError, match=r"training.resample: balance augmented needs sets"):
+        resolved(overrides={"training.balance": "augmented"})
+
+
+def test_an_arm_keeps_only_the_details_that_its_balance_reads():
+    raw = {**MINIMAL, "training": {**MINIMAL["training"], "balance": "augmented", "resample": {"sets": [SET],
+           "neighbours": 3}}}  # fmt: skip
+    arms = resolved(raw, overrides={"arms.b.training.balance": "smote"}).arms
+    assert [len(arms[name].training.resample.sets) for name in "ab"] == [1, 0]
+    assert [arms[name].training.resample.neighbours for name in "ab"] == [5, 3]
+    plain = resolved(raw, overrides={"training.balance": "sampler"}).arms["a"].training
+    assert plain == resolved(overrides={"training.balance": "sampler"}).arms["a"].training  # and so is the run's key
+
+
 @given(st.text(min_size=1, max_size=12).filter(lambda s: "." not in s))
 def test_no_unknown_section_is_ever_followed(key):
     if key in (*resolve.OVERRIDE_KEYS, *resolve.SECTIONS, "arms"):

@@ -87,22 +87,32 @@ def read_back(folder):
 
 def words(run) -> dict:
     """A finished run in the terms of a recipe."""
-    shown, n_all = run.shown, sum(run.train_of_class)
-    equal = len(set(run.shown["shown_of_class"])) == 1
-    again = sum(shown["shown_under"][1:])  # showings under the second set of augmentations and after
-    resampled = "smote" if shown["synthetic"] else "copies" if again else "none"
-    assert equal or resampled == "none"
-    assert shown["shown"] == (n_all if resampled == "none" else len(run.train_of_class) * max(run.train_of_class))
+    shown = run.shown
     normalise = {(0.485, 0.456, 0.406): "imagenet", (0.0,): "none"}.get(tuple(run.network["mean"]), "training")
     return {
         "network": run.network["name"], "head": run.network["head"], "dropout": run.network["dropout"],
         "normalise": normalise, "size": shown["size"], "fit": run.image["fit"], "resize": run.image["resize"],
         "equalise": run.image["equalise"], "batch": shown["batch"], "augment": shown["augment"],
-        "resample": resampled, "class weights": run.class_weights, "bias": run.class_prior, "scheme": run.scheme,
+        "balance": balance(run), "class weights": run.class_weights, "bias": run.class_prior, "scheme": run.scheme,
         **{f"stage {s['stage']}": {k: s[k] for k in ("optimiser", "loss", "momentum", "weight_decay", "trainable",
                                                      "frozen", "first_trained")} for s in run.stages},
         **{f"rates {i}": [round(rate, 12) for rate in rates] for i, rates in enumerate(run.rates, 1)},
     }  # fmt: skip
+
+
+def balance(run) -> str:
+    """By which word the training part was balanced, as far as what was shown and weighed tells."""
+    shown, before, after = run.shown, run.train_of_class, run.shown["shown_of_class"]
+    again = sum(shown["shown_under"][1:])  # showings under the second set of augmentations and after
+    if shown["synthetic"] or again:
+        assert after == [max(before)] * len(before)
+        assert sum(after) == shown["shown"] == sum(before) + shown["synthetic"] + again
+        return "augmented" if again else "smote_and_weights" if run.class_weights else "smote"
+    assert sum(after) == shown["shown"] == sum(before)
+    if after != before:
+        assert max(after) - min(after) <= 1
+        return "sampler"
+    return "class_weights" if run.class_weights else "none"
 
 
 def told(found: dict) -> str:
@@ -112,11 +122,10 @@ def told(found: dict) -> str:
         f"{s['trainable']:,} learn from {s['first_trained'].removeprefix('backbone.')}, {s['frozen']} tensors frozen"
         for key, s in found.items() if key.startswith("stage ")
     ]  # fmt: skip
-    means = [found["resample"]] * (found["resample"] != "none") + ["weights"] * (found["class weights"] is not None)
-    means += ["bias"] * (found["bias"] is not None)
+    bias = " and bias" * (found["bias"] is not None)
     return (f"{found['network']}: {'; '.join(stages)}; batch {found['batch']}, {found['stage 1']['loss']}, decay "
             f"{found['stage 1']['weight_decay']:g}, dropout {found['dropout']:g}, {len(found['augment'])} set(s), "
-            f"balance: {' + '.join(means) or 'none'}")  # fmt: skip
+            f"balance: {found['balance']}{bias}")  # fmt: skip
 
 
 def expected(recipe: Recipe, run, n_classes: int) -> dict:
@@ -125,8 +134,8 @@ def expected(recipe: Recipe, run, n_classes: int) -> dict:
     found = {
         "network": recipe.network, "head": recipe.head, "dropout": recipe.dropout, "normalise": recipe.normalise,
         "size": SIZES[recipe.size], "fit": recipe.fit, "resize": SIZES.get(recipe.resize), "equalise": recipe.equalise,
-        "batch": recipe.batch, "augment": list(recipe.augment), "resample": recipe.resample,
-        "class weights": pytest.approx(counts.sum() / n_classes / counts) if recipe.class_weights else None,
+        "batch": recipe.batch, "augment": list(recipe.augment), "balance": recipe.balance,
+        "class weights": pytest.approx(counts.sum() / n_classes / counts) if "weights" in recipe.balance else None,
         "bias": pytest.approx(counts / counts.sum()) if recipe.bias else None, "scheme": [recipe.scheme],
     }  # fmt: skip
     for number, stage in enumerate(recipe.stages, 1):

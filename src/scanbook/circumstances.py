@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from scanbook.experiment import Arm
+from scanbook.loaders.balance import BLENDED
 from scanbook.models import device, weights
 from scanbook.models.own import OWN
 from scanbook.report.provenance import version
@@ -34,6 +35,6 @@ def versions(arm: Arm) -> dict[str, str]:
     """The packages that decide what an arm's training computes -> their versions."""
     wanted = ["torch", "numpy", "pillow"]
     wanted += [] if arm.network in OWN else ["timm" if arm.network.startswith("timm:") else "torchvision"]
-    wanted += ["imbalanced-learn", "scikit-learn"] if arm.training.resample.by == "smote" else []
+    wanted += ["imbalanced-learn", "scikit-learn"] if arm.training.balance in BLENDED else []
     wanted += ["scikit-image"] if arm.image.equalise == "clahe" else []
     return {package: version(package) for package in wanted}

@@ -4,9 +4,9 @@ A class here is a section of the YAML. What a section cannot mean is refused whe
 and its errors are put into words is `params`' work, how profile and overrides are laid over it is `resolve`'s.
 """
 
-from typing import Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from scanbook.published import Source
 
@@ -137,18 +137,18 @@ class Stage(Strict):
     early_stopping: int | None = Field(default=None, ge=1)
 
 
+Balance = Literal["none", "class_weights", "sampler", "augmented", "smote", "smote_and_weights"]
+FORMERLY = {  # resample.by and balance, as they were written before one word said both
+    ("none", "none"): "none", ("none", "class_weights"): "class_weights", ("copies", "none"): "augmented",
+    ("smote", "none"): "smote", ("smote", "class_weights"): "smote_and_weights",
+}  # fmt: skip
+
+
 class Resample(Strict):
-    """More images of the rare classes, in the training part only. See `loaders.balance`."""
+    """Details of two ways to balance. See `loaders.balance`."""
 
-    by: Literal["none", "copies", "smote"] = "none"
-    sets: list[Augment] = []  # copies: the augmentations of the second, third … showing
-    neighbours: int = Field(default=5, ge=1)  # smote
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Resample":
-        if (self.by == "copies") != bool(self.sets):
-            raise ValueError("by copies needs sets, one augmentation or more, and nothing else takes them")
-        return self
+    sets: list[Augment] = []  # augmented: the augmentations of the second, third … showing
+    neighbours: int = Field(default=5, ge=1)  # smote and smote_and_weights
 
 
 class Training(Strict):
@@ -162,15 +162,40 @@ class Training(Strict):
     early_stopping: int | None = Field(default=None, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     head: Literal["pooled", "own"] = "pooled"
-    balance: Literal["none", "class_weights"] = "none"
+    balance: Balance = "none"  # of the training part
     initial_bias: bool = False
-    resample: Resample = Resample()
-    labels: Literal["as_given", "corrected"] = "as_given"  # to learn from; scores use the second opinion where there is one
+    resample: Resample = Field(default=Resample(), validate_default=True)
+    labels: Literal["as_given", "corrected"] = "as_given"  # to learn from; scores use the second opinion, if any
     max_images: int | None = Field(default=None, ge=2)  # of the training part, whole groups
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: int | Literal["auto"] = "auto"
     micro_batches: int = Field(default=1, ge=1)  # parts that a batch is passed in, for less memory
     checkpoint_s: float = Field(default=60.0, ge=0)  # between two checkpoints; changes no result
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_word(cls, raw: Any) -> Any:
+        """Refuse the spelling of before, with the word that takes its place."""
+        old = raw.get("resample") if isinstance(raw, dict) else None
+        if not isinstance(old, dict) or "by" not in old:
+            return raw
+        by, balance = str(old["by"]), str(raw.get("balance", "none"))
+        word = FORMERLY.get((by, balance))
+        instead = f"write balance: {word}" if word else f"write balance: one of {', '.join(get_args(Balance))}"
+        raise ValueError(
+            f"balance says in one word what balance and resample.by said in two; in place of balance: {balance} with "
+            f"resample.by: {by} {instead} (resample.sets and resample.neighbours stay)"
+        )
+
+    @field_validator("resample")
+    @classmethod
+    def _what_is_read(cls, given: Resample, info: ValidationInfo) -> Resample:
+        """Only the details that `balance` reads: a file gives them once, for those of its arms that need them."""
+        balance = info.data.get("balance", "none")
+        if balance == "augmented" and not given.sets:
+            raise ValueError("balance augmented needs sets, one augmentation or more for the images shown again")
+        read = {"augmented": {"sets"}, "smote": {"neighbours"}, "smote_and_weights": {"neighbours"}}.get(balance, set())
+        return Resample(**{name: getattr(given, name) for name in read})
 
 
 class Settings(Strict):

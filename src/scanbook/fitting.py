@@ -16,7 +16,7 @@ import yaml
 from scanbook import openings
 from scanbook.dataset import Dataset
 from scanbook.loaders.augment import AugmentSpec
-from scanbook.loaders.balance import at_most, class_weights, initial_bias, training_part
+from scanbook.loaders.balance import at_most, initial_bias, training_part
 from scanbook.loaders.batches import Batches, training_statistics
 from scanbook.models import checkpoints, networks, prediction, training
 from scanbook.models.device import Chosen
@@ -49,10 +49,9 @@ def perform(
     """
     arm, spec = run.arm, run.arm.training
     images = dataset.images(arm.image)
-    rows = {part: dataset.rows(run.scheme, run.fold, part) for part in ("train", "val", "test")}
+    rows = {"train": training_rows(run, dataset)}
+    rows |= {part: dataset.rows(run.scheme, run.fold, part) for part in ("val", "test")}
     labels, classes = dataset.labels_for(spec.labels), dataset.experiment.data.class_names
-    if spec.max_images is not None:
-        rows["train"] = at_most(rows["train"], dataset.used["group"].to_numpy(), spec.max_images, run.seed)
     if world.leads:
         (folder / "params.yaml").write_text(yaml.safe_dump(run.determined_by, sort_keys=False), encoding="utf-8")
 
@@ -72,18 +71,15 @@ def perform(
     )
     image_ids = list(dataset.used["image_id"])
 
-    weights = None
-    if spec.balance == "class_weights":
-        weights = [float(w) for w in class_weights(labels[rows["train"]], len(classes))]
-
     part = training_part(
-        images, labels, image_ids, rows["train"], len(classes), by=spec.resample.by,
+        images, labels, image_ids, rows["train"], len(classes), balance=spec.balance,
         n_sets=1 + len(spec.resample.sets), neighbours=spec.resample.neighbours, seed=run.seed,
     )  # fmt: skip
+    weights = None if part.weights is None else [float(weight) for weight in part.weights]
     train = Batches(
         part.images, part.labels, part.rows, image_ids=part.image_ids, batch=spec.batch, seed=run.seed, shuffle=True,
         augment=[AugmentSpec(**one.model_dump()) for one in (arm.augment, *spec.resample.sets)], looks=part.looks,
-        device=str(machine.device),
+        evenly=part.evenly, device=str(machine.device),
     )  # fmt: skip
 
     def unchanged(name: str) -> Batches:
@@ -120,9 +116,16 @@ def perform(
         "n_val": len(rows["val"]),
         "n_test": len(rows["test"]),
         "shown": {**train.facts(), "synthetic": part.n_synthetic},
+        "neighbours": {classes[k]: n for k, n in part.neighbours.items()},
         "class_weights": weights,
         "class_prior": None if prior is None else [float(p) for p in prior],
     }
+
+
+def training_rows(run: Run, dataset: Dataset) -> np.ndarray:
+    """int (n,): the rows of the image array that a run learns from, before anything balances them."""
+    rows, most = dataset.rows(run.scheme, run.fold, "train"), run.arm.training.max_images
+    return rows if most is None else at_most(rows, dataset.used["group"].to_numpy(), most, run.seed)
 
 
 def _write_predictions(

@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).parent
 
 # The rooms whose code decides what a run computes; report and metrics come after predictions.csv and may change freely.
 DECIDING = (
-    "dataset.py", "fitting.py", "loaders/augment.py", "loaders/balance.py", "loaders/batches.py", "loaders/cache.py",
-    "loaders/prepare.py", "models/*.py",
+    "dataset.py", "fitting.py", "loaders/augment.py", "loaders/balance.py", "loaders/batches.py", "loaders/blending.py",
+    "loaders/cache.py", "loaders/prepare.py", "models/*.py",
 )  # fmt: skip
 READING = "loaders/reading.py"  # with every room it needs
 NOT_DECIDING = ("models/logs.py", "models/checkpoints.py", "*/__init__.py")

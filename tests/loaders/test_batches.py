@@ -100,6 +100,38 @@ def test_each_showing_is_augmented_by_its_own_strengths():
         assert any(torch.equal(image, other) for other in again)
 
 
+def test_an_even_epoch_shows_as_many_images_each_class_equally_often_whatever_the_batch():
+    rows = np.array([0, 1, 2, 3, 4, 5, 6, 7, 10, 13, 16, 19])  # 3, 7 and 2 of the classes
+    shown = {}
+    for batch in (2, 5, 12):
+        batches = make(rows, evenly=True, seed=3, batch=batch, augment=TURN)
+        parts = list(batches.epoch(2))
+        shown[batch] = torch.cat([images for images, _, _ in parts])
+        drawn = torch.cat([rows for _, _, rows in parts]).numpy()
+        assert len(drawn) == len(rows)
+        assert set(drawn) <= set(rows)
+        assert np.bincount(LABELS[drawn]).tolist() == [4, 4, 4] == batches.facts()["shown_of_class"]
+    assert torch.equal(shown[2], shown[12])  # the same images, in the same order, looking the same
+    assert torch.equal(shown[5], shown[12])
+
+
+def test_an_even_epoch_depends_on_seed_and_epoch_and_on_nothing_before():
+    batches = make(evenly=True, seed=4)
+    orders = [torch.cat([rows for _, _, rows in batches.epoch(e)]).tolist() for e in range(3)]
+    resumed = make(evenly=True, seed=4)
+    assert torch.cat([rows for _, _, rows in resumed.epoch(2)]).tolist() == orders[2]
+    assert orders[0] != orders[1]
+    other = make(evenly=True, seed=5)
+    assert torch.cat([rows for _, _, rows in other.epoch(0)]).tolist() != orders[0]
+
+
+def test_an_image_drawn_twice_in_an_epoch_is_augmented_twice():
+    images, _, rows = next(make(np.array([0, 1, 4, 7, 10, 13]), evenly=True, augment=TURN, batch=6).epoch(0))
+    twice = np.flatnonzero(rows.numpy() == 0)
+    assert len(twice) == 3
+    assert not torch.equal(images[twice[0]], images[twice[1]])
+
+
 def test_the_facts_say_what_an_epoch_shows():
     rows, looks = np.array([0, 1, 0, 0]), np.array([0, 0, 1, 1])
     facts = make(rows, augment=[TURN, AugmentSpec(grey=1.0)], looks=looks).facts()

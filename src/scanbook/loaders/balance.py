@@ -6,21 +6,32 @@ that is shown again, or blended with another, stays on its side of the split bec
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+
+from scanbook.loaders import blending
+from scanbook.loaders.memory import free_bytes
+
+POLICIES = ("none", "class_weights", "sampler", "augmented", "smote", "smote_and_weights")
+WEIGHTED = ("class_weights", "smote_and_weights")
+BLENDED = ("smote", "smote_and_weights")
+SHARE_OF_MEMORY = 0.5  # of what is free; the rest is for the network, its gradients and other processes
 
 
 @dataclass(frozen=True)
 class TrainingPart:
-    """What an epoch shows.
+    """What an epoch shows, and what it weighs.
 
     images     uint8 (M, H, W, C), the set's own array, or, with synthetic images, a new one of this part alone
     labels     int (M,)
     image_ids  M names
     rows       int (n,) into `images`; a row named twice is shown twice
     looks      int (n,), which set of augmentations each showing is given: 0 for the first
+    evenly     whether each epoch draws its n rows anew, with replacement, every class equally often
+    weights    float32 (K,) of the classes in the loss, counted on the training rows before anything was added; None: 1
     n_synthetic  how many of the images were never taken of anybody
+    neighbours   class -> among how many neighbours SMOTE chose
     """
 
     images: np.ndarray
@@ -28,7 +39,10 @@ class TrainingPart:
     image_ids: Sequence[str]
     rows: np.ndarray
     looks: np.ndarray
+    evenly: bool = False
+    weights: np.ndarray | None = None
     n_synthetic: int = 0
+    neighbours: dict[int, int] = field(default_factory=dict)
 
 
 def class_weights(labels: np.ndarray, n_classes: int) -> np.ndarray:
@@ -110,47 +124,21 @@ def copies(
     return np.concatenate(shown), np.concatenate(looks)
 
 
-def smote(
-    images: np.ndarray, labels: np.ndarray, n_classes: int, neighbours: int = 5, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Blend images of the rarer classes until all classes are equally common (Chawla et al. 2002).
+def drawn_evenly(labels: np.ndarray, seed: int, epoch: int) -> np.ndarray:
+    """As many places as there are labels, drawn with replacement, every class equally often (one more for some where
+    the number cannot be divided; which, is drawn too).
 
-    A synthetic image lies on the straight line between an image and one of its nearest neighbours of the same
-    class, the pixels taken as one long vector. Pixel blends of CT slices are not anatomy: half of one chest shines
-    through another. The source asks for SMOTE, so it is here to be measured.
+    labels       int (n,), of the training rows
+    seed, epoch  decide the draw, and nothing else does
 
-    images      uint8 (N, H, W, C), of the training part; held in memory as float32 vectors, twice over: 4,700 X-rays of
-                224 px take 4.3 GB and, on one core, 20 seconds
-    labels      int (N,)
-    neighbours  to choose from (Chawla's 5); one less than the smallest class to be filled up has, where that is less
-
-    Returns the synthetic images alone, uint8 (M, H, W, C), and their labels int64 (M,). Raises ValueError when a
-    class has no image, or only one where more are needed (alone it has no neighbour), and where imbalanced-learn
-    is not installed.
+    Returns int (n,) into `labels`, in the order in which they are shown.
     """
-    labels = np.asarray(labels, dtype=np.int64)
-    counts = _counts(labels, n_classes)
-    rare = counts < counts.max()
-    if not rare.any():
-        return np.empty((0, *images.shape[1:]), dtype=np.uint8), np.empty(0, dtype=np.int64)
-    smallest = int(counts[rare].min())
-    if smallest < 2:
-        raise ValueError(
-            f"SMOTE: class {np.flatnonzero(counts == 1).tolist()} has one training image and so no neighbour "
-            f"(counts {counts.tolist()}); add images, or resample by copies"
-        )
-    try:
-        from imblearn.over_sampling import SMOTE  # two seconds of import that most runs do without
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            "SMOTE needs the package imbalanced-learn, which this environment lacks; install it (it is in "
-            "requirements.lock), or set training.resample to {by: none}"
-        ) from error
-    method = SMOTE(k_neighbors=min(neighbours, smallest - 1), random_state=seed)
-    vectors = np.asarray(images).reshape(len(images), -1).astype(np.float32)
-    blended, blended_labels = method.fit_resample(vectors, labels)
-    new = np.rint(blended[len(images) :]).clip(0, 255).astype(np.uint8)  # the given ones come first
-    return new.reshape(-1, *images.shape[1:]), blended_labels[len(images) :].astype(np.int64)
+    rng = np.random.default_rng([seed, epoch])
+    classes = np.unique(labels)
+    each, left = divmod(len(labels), len(classes))
+    times = each + (rng.permutation(len(classes)) < left)
+    drawn = [rng.choice(np.flatnonzero(labels == k), n) for k, n in zip(classes, times, strict=True)]
+    return rng.permutation(np.concatenate(drawn))
 
 
 def training_part(
@@ -160,35 +148,68 @@ def training_part(
     rows: np.ndarray,
     n_classes: int,
     *,
-    by: str = "none",
+    balance: str = "none",
     n_sets: int = 1,
     neighbours: int = 5,
     seed: int = 0,
+    memory: int | None = None,
 ) -> TrainingPart:
-    """The training part as an epoch shows it.
+    """The training part as an epoch shows it and the loss weighs it.
 
-    images, labels, image_ids  of the whole set, N each
+    images, labels, image_ids  of the whole set, N each; other rows than `rows` are not read
     rows                       int (n,), the training rows
-    by                         none; copies (see `copies`, with `n_sets`); smote (see `smote`, with `neighbours`)
+    balance                    one of POLICIES: none; class_weights (see `class_weights`); sampler (see `drawn_evenly`);
+                               augmented (see `copies`, with `n_sets`); smote (see `blending`, with `neighbours`);
+                               smote_and_weights, the weights counted before anything is blended
+    memory                     bytes that SMOTE may take; None: half of what is free
 
-    Raises ValueError for any other word, and as those two do.
+    Raises ValueError for any other word, when a class has no image, when SMOTE would take more, and as those do.
     """
-    if by == "none":
-        return TrainingPart(images, labels, image_ids, rows, np.zeros(len(rows), dtype=np.int64))
-    if by == "copies":
-        return TrainingPart(images, labels, image_ids, *copies(labels, rows, image_ids, n_classes, n_sets, seed))
-    if by != "smote":
-        raise ValueError(f"training.resample.by: {by!r} is unknown; allowed: none, copies, smote")
-    real = np.asarray(images[rows])
-    new, new_labels = smote(real, labels[rows], n_classes, neighbours, seed)
-    return TrainingPart(
-        images=np.concatenate([real, new]),
-        labels=np.concatenate([labels[rows], new_labels]),
-        image_ids=[*(image_ids[row] for row in rows), *(f"synthetic/{i}" for i in range(len(new)))],
-        rows=np.arange(len(rows) + len(new)),
-        looks=np.zeros(len(rows) + len(new), dtype=np.int64),
-        n_synthetic=len(new),
+    if balance not in POLICIES:
+        raise ValueError(f"training.balance: {balance!r} is unknown; allowed: {', '.join(POLICIES)}")
+    rows = np.asarray(rows, dtype=np.int64)
+    own = np.asarray(labels)[rows]
+    counts = None if balance == "none" else _counts(own, n_classes)
+    part = TrainingPart(
+        images, labels, image_ids, rows, np.zeros(len(rows), dtype=np.int64), evenly=balance == "sampler",
+        weights=class_weights(own, n_classes) if balance in WEIGHTED else None,
+    )  # fmt: skip
+    if balance == "augmented":
+        shown, looks = copies(labels, rows, image_ids, n_classes, n_sets, seed)
+        return replace(part, rows=shown, looks=looks)
+    if counts is None or balance not in BLENDED:
+        return part
+    _check_memory(counts, images.shape[1:], memory)
+    blends = blending.smote(images, labels, rows, n_classes, neighbours, seed)
+    n, n_all = len(rows), len(rows) + len(blends)
+    pixels = np.empty((n_all, *images.shape[1:]), dtype=np.uint8)
+    for start in range(0, n, blending.CHUNK):
+        pixels[start : start + blending.CHUNK][: n - start] = images[rows[start : start + blending.CHUNK]]
+    blending.mix(images, blends, into=pixels[n:])
+    return replace(
+        part,
+        images=pixels,
+        labels=np.concatenate([own, blends.labels]),
+        image_ids=[*(image_ids[row] for row in rows), *(f"synthetic/{i}" for i in range(len(blends)))],
+        rows=np.arange(n_all),
+        looks=np.zeros(n_all, dtype=np.int64),
+        n_synthetic=len(blends),
+        neighbours=blends.neighbours,
     )
+
+
+def _check_memory(counts: np.ndarray, shape: tuple[int, ...], memory: int | None) -> None:
+    """Refuse SMOTE where it would take more memory than it may."""
+    need = blending.bytes_needed(counts, int(np.prod(shape)))
+    free = free_bytes() if memory is None else None
+    may = memory if free is None else round(SHARE_OF_MEMORY * free)
+    if may is not None and need > may:
+        n_new = int((counts.max() - counts).sum())
+        raise ValueError(
+            f"SMOTE: {n_new:,} synthetic beside {counts.sum():,} training images of {' × '.join(map(str, shape))} take "
+            f"{need / 1e9:.2g} GB of memory, and {may / 1e9:.2g} GB may be taken (half of what is free); choose a "
+            f"smaller image.size, fewer images (training.max_images), or training.balance: augmented or sampler"
+        )
 
 
 def _hash(text: str) -> bytes:
@@ -206,6 +227,6 @@ def _counts(labels: np.ndarray, n_classes: int) -> np.ndarray:
     if (counts == 0).any():
         raise ValueError(
             f"class {np.flatnonzero(counts == 0).tolist()} has no training image (counts {counts.tolist()}); "
-            f"its weight would be infinite: add images, or leave the class out"
+            f"nothing can make up for it: add images, or leave the class out"
         )
     return counts

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from scanbook.loaders.augment import AugmentSpec, apply, draw, image_keys
+from scanbook.loaders.balance import drawn_evenly
 
 SHARE_OF_DEVICE = 0.4  # of the free device memory; the rest is for the network and its activations
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -33,6 +34,8 @@ class Batches:
     looks      int (n,), for each of `rows` the place of its strengths in `augment`; None: the first for all
     seed       of the order and of the draws
     shuffle    a new order each epoch; otherwise the order of `rows`
+    evenly     each epoch draws n of the rows anew, with replacement, every class equally often; see `drawn_evenly`.
+               An image drawn twice has draws of its own each time
     device     where the batches are wanted
 
     `n_images` is n, `len()` the number of batches.
@@ -50,18 +53,20 @@ class Batches:
         looks: np.ndarray | None = None,
         seed: int = 0,
         shuffle: bool = False,
+        evenly: bool = False,
         device: str | torch.device = "cpu",
     ) -> None:
         self.rows = np.asarray(rows, dtype=np.int64)
         self.labels = np.asarray(labels, dtype=np.int64)
         _check(images, self.labels, self.rows, len(image_ids), batch)
-        self.images, self.batch, self.seed, self.shuffle = images, batch, seed, shuffle
+        self.images, self.batch, self.seed, self.shuffle, self.evenly = images, batch, seed, shuffle, evenly
         specs = (augment,) if isinstance(augment, AugmentSpec) else tuple(augment or ())
         self.looks = np.zeros(len(self.rows), dtype=np.int64) if looks is None else np.asarray(looks, dtype=np.int64)
         _check_looks(self.looks, len(self.rows), len(specs))
         self.augment = () if all(spec.neutral for spec in specs) else specs
         self.device = torch.device(device)
-        self._keys = image_keys([image_ids[row] for row in self.rows]) + _nth_showing(self.rows)
+        self._names = image_keys([image_ids[row] for row in self.rows])
+        self._nth = _nth_showing(self.rows)
         self._resident = self._to_device()
 
     @property
@@ -74,14 +79,14 @@ class Batches:
     def __repr__(self) -> str:
         height, width, channels = self.images.shape[1:]
         look = "augmented" if self.augment else "as they are"
-        order = "shuffled" if self.shuffle else "in order"
+        order = "drawn evenly" if self.evenly else "shuffled" if self.shuffle else "in order"
         return (
             f"Batches of {self.batch}: {self.n_images} images of {width} × {height} × {channels}, "
             f"{look}, {order}, on {self.device}"
         )
 
     def epoch(self, e: int, part: int = 0, parts: int = 1) -> Iterator[Batch]:
-        """Every image once, in the order of epoch `e`.
+        """Every image once, or as they are drawn, in the order of epoch `e`.
 
         part, parts  of each batch only this part, counted from 0: neighbouring images, as evenly dealt as can be,
                      at least two to a part. A part for which none are left is an empty batch, so that all
@@ -90,35 +95,45 @@ class Batches:
         Yields images float32 (B, C, H, W) in [0, 1], labels int64 (B,) and rows int64 (B,), the row of each
         image in the image array; images and labels on the device, rows on the CPU.
         """
-        order = np.arange(self.n_images)
-        if self.shuffle:
-            np.random.default_rng([self.seed, e]).shuffle(order)
-        for whole in np.split(order, _cuts(self.n_images, self.batch)):
+        order = self._order(e)
+        nth = _nth_showing(self.rows[order]) if self.evenly else self._nth[order]
+        for whole in np.split(np.arange(self.n_images), _cuts(self.n_images, self.batch)):
             shares = np.array_split(whole, min(parts, max(1, len(whole) // 2)))
-            places = shares[part] if part < len(shares) else whole[:0]
+            turns = shares[part] if part < len(shares) else whole[:0]
+            places = order[turns]
             images = self._gather(places)
             if self.augment:
-                images = apply(images, self._draws(e, places))
+                images = apply(images, self._draws(e, places, nth[turns]))
             rows = self.rows[places]
             yield images, torch.from_numpy(self.labels[rows]).to(self.device), torch.from_numpy(rows)
 
     def facts(self) -> dict[str, Any]:
-        """What an epoch really shows: batch, images shown (in all, of each class, under each set of strengths),
+        """What an epoch (the first) really shows: batch, images shown (in all, of each class, under each set of strengths),
         side of the images in pixels, and each set's strengths that are not neutral."""
-        labels, neutral = self.labels[self.rows], asdict(AugmentSpec())
+        places, neutral = self._order(1), asdict(AugmentSpec())
+        labels = self.labels[self.rows[places]]
         strengths = [{k: v for k, v in asdict(spec).items() if v != neutral[k]} for spec in self.augment]
         return {
             "batch": self.batch,
             "shown": self.n_images,
             "shown_of_class": np.bincount(labels, minlength=int(self.labels.max()) + 1).tolist(),
-            "shown_under": np.bincount(self.looks, minlength=len(strengths)).tolist(),
+            "shown_under": np.bincount(self.looks[places], minlength=len(strengths)).tolist(),
             "augment": strengths,
             "size": int(self.images.shape[1]),
         }
 
-    def _draws(self, e: int, places: np.ndarray) -> dict[str, np.ndarray]:
+    def _order(self, e: int) -> np.ndarray:
+        """int (n,): which of the rows epoch `e` shows, and when."""
+        if self.evenly:
+            return drawn_evenly(self.labels[self.rows], self.seed, e)
+        order = np.arange(self.n_images)
+        if self.shuffle:
+            np.random.default_rng([self.seed, e]).shuffle(order)
+        return order
+
+    def _draws(self, e: int, places: np.ndarray, nth: np.ndarray) -> dict[str, np.ndarray]:
         """The draws of some showings, each by its own strengths; the key holds image and showing, not the look."""
-        drawn = [draw(spec, self.seed, e, self._keys[places]) for spec in self.augment]
+        drawn = [draw(spec, self.seed, e, self._names[places] + nth) for spec in self.augment]
         if len(drawn) == 1:
             return drawn[0]
         return {name: np.choose(self.looks[places], [one[name] for one in drawn]) for name in drawn[0]}
