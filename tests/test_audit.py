@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+import tiny
 import yaml
 from loaders.scenes import jpeg, scene
 from PIL import Image
 
-from scanbook import audit, open_study
+from scanbook import audit, open_study, params
+from scanbook.dataset import Dataset
 from scanbook.floor import predictions
+from scanbook.metrics.scores import score_table
 
 
 @pytest.fixture
@@ -88,3 +91,14 @@ def test_the_terminal_names_the_worst_first_and_what_was_set_aside(study):
     assert "set aside: 1 × unreadable: PNG" in said
     assert said.index("CONFLICT near") < said.index("same file: ")
     assert "split grouped: its published parts share 1 patients" in said
+
+
+def test_on_phantoms_whose_slices_share_a_chest_the_random_split_is_truly_inflated(tmp_path):
+    """The neighbour rule profits from a chest that stands on both sides, by more than chance could give."""
+    experiment = params.load(tiny.REPOSITORY / "params" / "lung.yaml", "sample")
+    data = Dataset(experiment, tmp_path)
+    found = {}
+    for scheme in ("random", "block"):
+        table = score_table(predictions(data, scheme, ("neighbour",)), experiment.data.class_names, None)
+        found[scheme] = table.set_index("metric").loc["accuracy"]
+    assert found["random"]["low"] > found["block"]["high"]

@@ -13,6 +13,7 @@ import tiny
 from report import browser as looking
 
 from scanbook import open_study, params, record
+from scanbook.models.baselines import RULES
 from scanbook.predict import NoFinishedRun, Predictor
 from scanbook.report.pages import LIMIT
 
@@ -41,7 +42,8 @@ def test_every_planned_run_is_done_and_the_three_tables_lie_beside_them(book, na
     study = study_of(book, name, monkeypatch)
     assert set(study.states["state"]) == {"done"}
     tables = record.read(book.root, name, "sample")
-    assert set(tables["scores"]["arm"]) == set(study.experiment.arms)
+    rules = {f"{record.RULE}{rule}" for rule in RULES} | {f"{record.RULE}neighbour_random"}
+    assert set(tables["scores"]["arm"]) == set(study.experiment.arms) | rules
     first = tables["comparisons"].iloc[0]
     assert (first["arm_a"], first["arm_b"]) == ("resnet", "vgg")
     assert tables["facts"].set_index("key").loc["n_runs_done", "value"] == len(study.runs)
