@@ -2,6 +2,7 @@
 
     DATA_DIR=… python -m benchmarks.whole heart artery xray fetal lung [--seeds 0 1 2] [--root FOLDER]
     DATA_DIR=… python -m benchmarks.whole --table docs/results/leakage.csv     # from the runs that are finished
+    python -m benchmarks.whole --figure docs/results/leakage.svg               # from docs/results/leakage.csv
 
 Trains the light siblings of the profile quick (64 px, from scratch) on every image of DATA_DIR, once with single images
 dealt at random and once as the page's own split keeps groups apart: same network, same epochs, same seeds. Runs are
@@ -18,7 +19,7 @@ from scanbook import params, record
 from scanbook.making import make_runs
 from scanbook.metrics.scores import score_table
 from scanbook.names import pretty
-from scanbook.report import provenance
+from scanbook.report import figures, provenance
 from scanbook.study import Study
 
 REPOSITORY = Path(__file__).parent.parent
@@ -64,12 +65,30 @@ def rows_of(study: Study) -> list[dict]:
     return rows
 
 
+def draw(table: pd.DataFrame, file: Path) -> None:
+    """Claimed, as the source split, honest: the accuracies of the table, all assignments at one glance."""
+    found = table[table["metric"] == "accuracy"]
+    experiments = {name: params.load(REPOSITORY / "params" / f"{name}.yaml", "quick") for name in NAMES}
+    rows, claims = [], []
+    for (name, network), both in found.groupby(["assignment", "network"], sort=False):
+        dealt, apart = both[both["split"] == "random"], both[both["split"] != "random"]
+        if len(dealt) and len(apart):
+            rows.append({"assignment": experiments[name].title, "network": network, "dealt": dealt["value"].iloc[0],
+                         "apart": apart["value"].iloc[0], "low": apart["low"].iloc[0], "high": apart["high"].iloc[0]})  # fmt: skip
+    for experiment in experiments.values():
+        claims += [{"assignment": experiment.title, "claim": c.value} for c in experiment.claims
+                   if c.value is not None and c.metric == "accuracy" and c.kind != "recorded"][:1]  # fmt: skip
+    figure = figures.leakage_arrows(pd.DataFrame(rows), pd.DataFrame(claims))
+    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="sets to train; none: only the table")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--root", type=Path, default=REPOSITORY / "runs" / "whole")
     parser.add_argument("--table", type=Path)
+    parser.add_argument("--figure", type=Path)
     asked = parser.parse_args()
     for name in asked.names:
         study = study_of(name, asked.root, asked.seeds)
@@ -82,6 +101,8 @@ def main() -> None:
         asked.table.parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).assign(**made).to_csv(asked.table, index=False)
         print(f"{len(rows)} rows in {asked.table.name}")
+    if asked.figure:
+        draw(pd.read_csv(asked.figure.with_suffix(".csv")), asked.figure)
 
 
 if __name__ == "__main__":

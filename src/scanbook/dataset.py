@@ -59,8 +59,8 @@ class Dataset:
             raise NoData(
                 f"profile {self.experiment.profile!r} needs real images in DATA_DIR/{spec.folder}/, and there is "
                 f"no such folder ({'DATA_DIR is set' if data_dir or 'DATA_DIR' in os.environ else 'DATA_DIR is not set'}). "
-                f"Put the set there (scanbook data {self.experiment.name} brings it, or says how), or use profile sample, which "
-                f"draws its own phantoms"
+                f"Put the set there (scanbook data {self.experiment.name} brings it, or says how), or use profile sample, "
+                f"which draws its own phantoms"
             )
         return folder
 
