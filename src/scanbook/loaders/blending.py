@@ -35,6 +35,10 @@ class Blends:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def at(self, places: np.ndarray | list[int]) -> "Blends":
+        """Some of them, in the order of `places`."""
+        return Blends(self.first[places], self.second[places], self.share[places], self.labels[places], self.neighbours)
+
 
 def smote(
     images: np.ndarray, labels: np.ndarray, rows: np.ndarray, n_classes: int, neighbours: int = 5, seed: int = 0

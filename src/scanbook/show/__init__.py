@@ -7,6 +7,7 @@ Every function returns an object that shows itself in a notebook and in the rend
 study's record (facts, scores, comparisons); the drawing is `report.figures`'.
 """
 
+from scanbook.show.balancing import balance
 from scanbook.show.charts import budget, claimed, confusions, counts, curves, gap, roc, stages, versus
 from scanbook.show.grouping import grouping
 from scanbook.show.headline import answer, conclude, headline
@@ -24,8 +25,8 @@ from scanbook.show.searching import grid, spread
 from scanbook.show.tables import cost, experiment, files, networks, provenance, results, say, training, verdicts
 
 __all__ = [
-    "answer", "augmented", "budget", "claimed", "conclude", "confusions", "cost", "counts", "curves", "experiment",
-    "files", "flow", "gap", "grid", "grouping", "headline", "label_check", "mistakes", "networks", "one_image", "pairs",
-    "provenance", "published", "residual_block", "results", "roc", "rules", "samples", "say", "spread", "stages",
-    "suspects", "telltales", "training", "twice", "twins", "verdicts", "versus",
+    "answer", "augmented", "balance", "budget", "claimed", "conclude", "confusions", "cost", "counts", "curves",
+    "experiment", "files", "flow", "gap", "grid", "grouping", "headline", "label_check", "mistakes", "networks",
+    "one_image", "pairs", "provenance", "published", "residual_block", "results", "roc", "rules", "samples", "say",
+    "spread", "stages", "suspects", "telltales", "training", "twice", "twins", "verdicts", "versus",
 ]  # fmt: skip
