@@ -73,8 +73,8 @@ def draw(table: pd.DataFrame, file: Path) -> None:
     for (name, network), both in found.groupby(["assignment", "network"], sort=False):
         dealt, apart = both[both["split"] == "random"], both[both["split"] != "random"]
         if len(dealt) and len(apart):
-            rows.append({"assignment": experiments[name].title, "network": network, "dealt": dealt["value"].iloc[0],
-                         "apart": apart["value"].iloc[0], "low": apart["low"].iloc[0], "high": apart["high"].iloc[0]})  # fmt: skip
+            rows.append({"assignment": experiments[name].title, "network": network, "dealt": dealt["value"].iloc[0]}
+                        | apart.iloc[0][["value", "low", "high"]].rename({"value": "apart"}).to_dict())  # fmt: skip
     for experiment in experiments.values():
         claims += [{"assignment": experiment.title, "claim": c.value} for c in experiment.claims
                    if c.value is not None and c.metric == "accuracy" and c.kind != "recorded"][:1]  # fmt: skip
