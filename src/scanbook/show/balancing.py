@@ -19,6 +19,7 @@ from scanbook.study import Study
 AFFORDED = 2e11  # products of two pixels in the search for neighbours: some ten seconds on one core
 CLASSES = 4  # of which blends are shown, the rarest
 EACH = 2  # blends a class, each beside its two parents
+LEAST = 720  # px below which a wide sheet is scrolled, not shrunk
 
 
 def balance(study: Study) -> Plate:
@@ -53,7 +54,8 @@ def balance(study: Study) -> Plate:
         words.append(f"{run.arm.name} was trained on them.")
     else:
         words.append("No training of this profile used any; these are drawn to be looked at.")
-    return Plate(picture, " ".join(words), alt, table, kind="photo", least=720, **about)
+    least = LEAST if picture.width > LEAST else 0
+    return Plate(picture, " ".join(words), alt, table, kind="photo", least=least, **about)
 
 
 def _table(study: Study, arms: Mapping[str, Arm], done: pd.DataFrame) -> pd.DataFrame:
