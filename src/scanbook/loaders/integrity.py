@@ -6,6 +6,7 @@ are, a split by patient leaks all the same. So what looks the same goes into one
 labels is set aside.
 """
 
+import hashlib
 import re
 
 import numpy as np
@@ -31,7 +32,7 @@ def pairs_of(manifest: pd.DataFrame, views: np.ndarray) -> pd.DataFrame:
     """
     used = np.flatnonzero(manifest["status"] == "used")
     rows = manifest.iloc[used]
-    pairs = duplicates.find_pairs(rows["sha256"].to_numpy(), rows["pixel_hash"].to_numpy(), views[used])
+    pairs = duplicates.find_pairs(rows["sha256"].to_numpy(), rows["pixel_hash"].to_numpy(), views, used)
     names, labels = rows["image_id"].to_numpy(), rows["label"].to_numpy()
     first, second = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     pairs = pairs.assign(a=names[first], b=names[second], label_a=labels[first], label_b=labels[second])
@@ -66,19 +67,40 @@ def regroup(
             raise ValueError(f"data.{key}: {value!r} is not known; allowed: {', '.join(known)}")
     manifest = manifest.copy()
     if conflicts == "exclude":
-        for row in pairs[pairs["conflict"]].itertuples():
-            _set_aside(manifest, row.a, f"conflict: the same picture is called {row.label_b} elsewhere")
-            _set_aside(manifest, row.b, f"conflict: the same picture is called {row.label_a} elsewhere")
+        of = pairs[pairs["conflict"].to_numpy(bool)]
+        called = pd.concat([pd.Series(of["label_b"].to_numpy(), of["a"]), pd.Series(of["label_a"].to_numpy(), of["b"])])
+        _set_aside(manifest, "conflict: the same picture is called " + called.astype(str) + " elsewhere")
     if duplicates == "drop":
         dropped: set[str] = set()
-        for row in pairs[pairs["likeness"] >= SAME].itertuples():
-            if row.a not in dropped:
-                dropped.add(row.b)
-                _set_aside(manifest, row.b, "a copy of an image that is used")
+        for a, b in pairs.loc[pairs["likeness"] >= SAME, ["a", "b"]].itertuples(index=False, name=None):
+            if a not in dropped:
+                dropped.add(b)
+        _set_aside(manifest, pd.Series("a copy of an image that is used", sorted(dropped), dtype=object))
     ties = [] if duplicates == "keep" else list(pairs[["a", "b"]].itertuples(index=False, name=None))
     ties += _copies_of(manifest, copies) if copies else []
     manifest["group"] = _joined(manifest, ties)
     return manifest
+
+
+def at_most(manifest: pd.DataFrame, cap: int) -> pd.DataFrame:
+    """Keep whole groups, in the order of a hash, as long as a class has not reached its number of images.
+
+    manifest  one row an image, groups settled
+    cap       images a class
+
+    Returns a copy in which what lies beyond is excluded.
+    """
+    used = manifest[manifest["status"] == "used"]
+    sizes = used.groupby(["label", "group"]).size().rename("n").reset_index()
+    sizes["order"] = [hashlib.sha256(str(group).encode()).hexdigest() for group in sizes["group"]]
+    before = sizes.sort_values("order").groupby("label")["n"].transform(lambda n: n.cumsum() - n)
+    left_out = set(sizes.loc[before >= cap, ["label", "group"]].itertuples(index=False, name=None))
+    pairs = pd.Series(list(zip(manifest["label"], manifest["group"], strict=True)), index=manifest.index)
+    beyond = pairs.isin(left_out) & (manifest["status"] == "used")
+    return manifest.assign(
+        status=manifest["status"].mask(beyond, "excluded"),
+        reason=manifest["reason"].mask(beyond, f"beyond the {cap} images a class that this run takes (cap_per_class)"),
+    )
 
 
 def runs_of(manifest: pd.DataFrame, views: np.ndarray, cut: float) -> pd.Series:
@@ -134,21 +156,23 @@ def crossing(manifest: pd.DataFrame, groups: pd.Series, pairs: pd.DataFrame) -> 
     return {"patients": len(shared), "images": int(images), "pixels": int(equal.sum()), "near": int((~equal).sum())}
 
 
-def _set_aside(manifest: pd.DataFrame, image_id: str, reason: str) -> None:
-    manifest.loc[manifest["image_id"] == image_id, ["status", "reason"]] = "excluded", reason
+def _set_aside(manifest: pd.DataFrame, reasons: pd.Series) -> None:
+    """Exclude what `reasons` names (image_id -> reason; of several the last)."""
+    reasons = reasons[~reasons.index.duplicated(keep="last")]
+    rows = manifest["image_id"].isin(reasons.index)
+    manifest.loc[rows, "status"] = "excluded"
+    manifest.loc[rows, "reason"] = manifest.loc[rows, "image_id"].map(reasons)
 
 
 def _copies_of(manifest: pd.DataFrame, ending: str) -> list[tuple[str, str]]:
     """Ties between images of one class whose names differ in the ending alone; only where some name carries it."""
     stems = manifest["image_id"].str.rsplit("/", n=1).str[-1].str.rsplit(".", n=1).str[0]
     plain = stems.str.replace(ending, "", regex=True)
-    ties = []
-    used = manifest[manifest["status"] == "used"].assign(plain=plain, marked=plain != stems)
-    for _, copies in used.groupby(["label", "plain"]):
-        if len(copies) > 1 and copies["marked"].any():
-            names = list(copies["image_id"])
-            ties += [(names[0], name) for name in names[1:]]
-    return ties
+    used = manifest.assign(plain=plain, marked=plain != stems)[(manifest["status"] == "used").to_numpy()]
+    same = used.groupby(["label", "plain"])
+    used = used.assign(first=same["image_id"].transform("first"))[same["marked"].transform("any").to_numpy()]
+    ties = used.loc[used["first"] != used["image_id"], ["first", "image_id"]]
+    return list(ties.itertuples(index=False, name=None))
 
 
 def _joined(manifest: pd.DataFrame, ties: list[tuple[str, str]]) -> list[str]:

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scanbook.loaders import duplicates, files, label_table, layouts, scanning
+from scanbook.loaders import candidates, files, label_table, layouts, scanning
 from scanbook.loaders.layouts import Found
-from scanbook.loaders.views import SIDE
+from scanbook.loaders.views import SIDE, WHOLE
 
 COLUMNS = (
     *("image_id", "label", "patient", "group", "given_split", "width", "height", "mode", "bytes", "mtime"),
@@ -165,7 +165,7 @@ def _look_at(
             views[place] = it.views
     manifest = pd.DataFrame(rows, columns=list(COLUMNS))
     used = (manifest["status"] == "used").to_numpy()
-    manifest.loc[used, "perceptual_hash"] = duplicates.perceptual_hashes(views[used])
+    manifest.loc[used, "perceptual_hash"] = candidates.hashes(views[used, WHOLE])
     return manifest, views
 
 
