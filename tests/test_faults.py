@@ -48,6 +48,7 @@ study = open_study(params, profile, overrides)
 if disturb("train"):
     threading.Thread(target=kill_in_training).start()
 if disturb("full"):
+    study.runs, study.data.images(study.experiment.image)  # what is kept of the images is larger, and not in question
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
 study.train()
 """,

@@ -9,8 +9,8 @@ import tiny
 import yaml
 from PIL import Image
 
+from scanbook import data_section, record, reports, resolve
 from scanbook import experiment as shapes
-from scanbook import record, reports, resolve
 from scanbook.predict import Predictor
 
 SIZE = 32  # px
@@ -104,6 +104,7 @@ def test_the_parameter_file_that_the_guide_shows_can_be_followed(profile):
 
 def test_the_guide_names_every_key_of_the_parameter_file():
     guide = (tiny.REPOSITORY / "docs" / "adding-your-own.md").read_text(encoding="utf-8")
-    models = (shapes.Data, shapes.Split, shapes.Image, shapes.Augment, shapes.Training, shapes.Comparison, shapes.Claim)
+    models = (data_section.Data, data_section.Split, shapes.Image, shapes.Augment, shapes.Training, shapes.Comparison,
+              shapes.Claim)  # fmt: skip
     keys = {*resolve.TOP, *resolve.PROFILE_KEYS, *resolve.ARM_KEYS}.union(*(m.model_fields for m in models))
     assert [key for key in sorted(keys) if f"`{key}`" not in guide] == []

@@ -105,7 +105,7 @@ class Dataset:
         table = integrity.regroup(
             table, self.pairs, duplicates=spec.duplicates, conflicts=spec.conflicts, copies=spec.copies
         )
-        return self._capped(table)
+        return integrity.at_most(table, self.experiment.cap_per_class) if self.experiment.cap_per_class else table
 
     @functools.cached_property
     def views(self) -> np.ndarray:
@@ -118,23 +118,6 @@ class Dataset:
         if name and not (self.folder / name).is_file() and (self.root / name).is_file():
             return str(self.root / name)
         return name
-
-    def _capped(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Keep whole groups, in the order of a hash, as long as a class has not reached its number of images."""
-        cap = self.experiment.cap_per_class
-        if cap is None:
-            return table
-        used = table[table["status"] == "used"]
-        sizes = used.groupby(["label", "group"]).size().rename("n").reset_index()
-        sizes["order"] = [hashlib.sha256(str(group).encode()).hexdigest() for group in sizes["group"]]
-        before = sizes.sort_values("order").groupby("label")["n"].transform(lambda n: n.cumsum() - n)
-        left_out = set(sizes.loc[before >= cap, ["label", "group"]].itertuples(index=False, name=None))
-        beyond = pd.Series(list(zip(table["label"], table["group"], strict=True)), index=table.index).isin(left_out)
-        beyond &= table["status"] == "used"
-        return table.assign(
-            status=table["status"].mask(beyond, "excluded"),
-            reason=table["reason"].mask(beyond, f"beyond the {cap} images a class that this run takes (cap_per_class)"),
-        )
 
     def _settle_split(self) -> None:
         """Write into the experiment which split `auto` stands for: the published one where nothing crosses it."""

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from scanbook import data_section, params
 from scanbook import experiment as shapes
-from scanbook import params
 from scanbook.params import ParamsError, shown, unknown
 
 T = TypeVar("T", bound=BaseModel)
@@ -79,8 +79,8 @@ def experiment(file: Path, raw: dict, profile: str, overrides: dict[str, Any]) -
         "overrides: ",
     )
 
-    data = _validated(file, shapes.Data, base["data"], "data.")
-    split = _validated(file, shapes.Split, base["split"], "split.")
+    data = _validated(file, data_section.Data, base["data"], "data.")
+    split = _validated(file, data_section.Split, base["split"], "split.")
     _validated(file, shapes.Settings, {key: base[key] for key in ARM_SECTIONS}, "")  # errors before the arms' copies
     arms = {
         name: _arm(file, name, arm, base, plain, chosen.get("siblings", {}), split.scheme)
