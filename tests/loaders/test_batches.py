@@ -1,9 +1,12 @@
 """The batches of an epoch depend on the seed and the epoch, on nothing that happened before."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from scanbook.loaders import batches as room
 from scanbook.loaders.augment import AugmentSpec, apply, draw
 from scanbook.loaders.batches import Batches, training_statistics
 
@@ -219,3 +222,28 @@ def test_flat_or_missing_training_images_have_no_statistics():
         training_statistics(np.full((3, 2, 2, 1), 9, np.uint8), np.arange(3))
     with pytest.raises(ValueError, match="no training image"):
         training_statistics(IMAGES, np.array([], int))
+
+
+def resident_mb():
+    """Pages of files that this process holds now."""
+    try:
+        return int(Path("/proc/self/status").read_text().split("RssFile:")[1].split()[0]) / 1024
+    except (OSError, IndexError):
+        pytest.skip("this system does not say which pages are held")
+
+
+def test_a_set_on_disk_that_is_larger_than_the_memory_does_not_fill_it(tmp_path, monkeypatch):
+    """Forty megabytes, of which eight may be held: what is held stays small, and every image is the one it was."""
+    whole = np.random.default_rng(0).integers(0, 256, (640, 256, 256, 1), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", whole)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    monkeypatch.setattr(room, "GIVE_BACK", 8_000_000)
+    before, most = resident_mb(), 0.0
+    ids = [str(k) for k in range(len(whole))]
+    shown = Batches(mapped, np.arange(640) % 2, np.arange(640), image_ids=ids, batch=4, shuffle=True)
+    for images, _, rows in shown.epoch(0):
+        assert torch.equal((images[:, 0] * 255).round().to(torch.uint8), torch.from_numpy(whole[rows.numpy(), ..., 0]))
+        most = max(most, resident_mb() - before)
+    mean, _ = training_statistics(mapped, np.arange(640))
+    assert mean[0] == pytest.approx(whole.mean() / 255)
+    assert most < 20

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -83,6 +84,35 @@ def test_an_interrupted_build_leaves_nothing_behind(folder, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         cached_images(look(folder), folder, tmp_path / "cache", **OPTIONS, on_image=stop)
     assert os.listdir(tmp_path / "cache") == []
+
+
+def test_what_a_killed_process_left_is_removed_and_what_still_grows_is_not(folder, tmp_path):
+    manifest = look(folder)
+    place = tmp_path / "cache"
+    place.mkdir()
+    name = f".{cache_key(manifest, **OPTIONS)}.npy"
+    for which in ("dead", "alive"):
+        (place / f"{name}.{which}.half").write_bytes(b"some of it")
+    long_ago = time.time() - 2 * cache._LEFT_S
+    os.utime(place / f"{name}.dead.half", (long_ago, long_ago))
+    cached_images(manifest, folder, place, **OPTIONS)
+    assert sorted(os.listdir(place)) == sorted([f"{name}.alive.half", name[1:]])
+
+
+def test_images_are_not_prepared_much_sooner_than_they_are_written(folder, tmp_path, monkeypatch):
+    prepared = []
+    one = cache._one
+    monkeypatch.setattr(cache, "_one", lambda *job: prepared.append(job) or one(*job))
+    monkeypatch.setattr(cache, "_AHEAD", 2)
+    ahead = []
+
+    def wait(done, of):
+        time.sleep(0.02)  # long enough for threads that may run on
+        ahead.append(len(prepared) - done)
+
+    cached_images(look(folder), folder, tmp_path / "cache", **OPTIONS, threads=2, on_image=wait)
+    assert len(ahead) == 10
+    assert max(ahead) <= 3
 
 
 def test_a_file_that_changed_after_the_manifest_is_refused(folder, tmp_path):

@@ -6,6 +6,7 @@ there where it fits (10,000 images of 224 pixels are half a gigabyte), so that n
 waited for while training; on a CPU the rows are gathered from the memory-mapped cache.
 """
 
+import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -17,6 +18,8 @@ from torch import Tensor
 from scanbook.loaders.augment import AugmentSpec, apply, draw, image_keys
 from scanbook.loaders.balance import drawn_evenly
 
+GIVE_BACK = 256_000_000  # bytes of the memory-mapped cache that may be held before its pages go back to the system
+_PAGE = 2**21  # bytes that reading a single one may bring in
 SHARE_OF_DEVICE = 0.4  # of the free device memory; the rest is for the network and its activations
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -68,6 +71,7 @@ class Batches:
         self._names = image_keys([image_ids[row] for row in self.rows])
         self._nth = _nth_showing(self.rows)
         self._resident = self._to_device()
+        self._held = 0  # bytes of a memory map, at most
 
     @property
     def n_images(self) -> int:
@@ -143,6 +147,7 @@ class Batches:
             pixels = self._resident.index_select(0, torch.from_numpy(places).to(self.device))
         else:
             pixels = torch.from_numpy(np.asarray(self.images[self.rows[places]])).to(self.device)
+            self._held = _let_go(self.images, self._held, len(places))
         return pixels.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format).div_(255)
 
     def _to_device(self) -> Tensor | None:
@@ -166,17 +171,38 @@ def training_statistics(images: np.ndarray, rows: np.ndarray) -> tuple[list[floa
     rows = np.asarray(rows, dtype=np.int64)
     if len(rows) == 0:
         raise ValueError("no training image, so there is no mean to take; check the split")
-    counts = np.zeros((images.shape[3], 256), dtype=np.int64)
+    counts, held = np.zeros((images.shape[3], 256), dtype=np.int64), 0
     for start in range(0, len(rows), 64):  # 64 images at a time: the set may be larger than the memory
         chunk = images[rows[start : start + 64]]
         for channel, count in enumerate(counts):
             count += np.bincount(chunk[..., channel].ravel(), minlength=256)
+        held = _let_go(images, held, len(chunk))
     levels, n = np.arange(256), counts[0].sum()
     mean = counts @ levels / n
     std = np.sqrt((counts * (levels - mean[:, None]) ** 2).sum(1) / n)
     if (std == 0).any():
         raise ValueError("all training pixels are equal in a channel; they cannot be normalised: look at the images")
     return (mean / 255).tolist(), (std / 255).tolist()
+
+
+def _let_go(images: np.ndarray, held: int, n: int) -> int:
+    """What may be held of a memory map after `n` images more; its pages are given back where that is much.
+
+    A set that is larger than the memory would fill it. What is needed again lies in the system's cache of the file.
+    """
+    mapped = getattr(images, "_mmap", None)
+    if (
+        images.nbytes <= GIVE_BACK
+        or mapped is None
+        or getattr(images, "mode", "") != "r"
+        or not hasattr(mmap, "MADV_DONTNEED")
+    ):
+        return 0
+    held += n * max(images[0].nbytes, _PAGE)
+    if held <= GIVE_BACK:
+        return held
+    mapped.madvise(mmap.MADV_DONTNEED)
+    return 0
 
 
 def _cuts(n: int, batch: int) -> list[int]:

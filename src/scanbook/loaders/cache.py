@@ -6,11 +6,14 @@ line of code is another file; nothing is ever updated in place. It is written un
 renamed when complete, so two processes that need it at once at worst do the work twice.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,9 @@ import pandas as pd
 
 from scanbook.loaders import files, prepare, reading
 from scanbook.loaders.manifest import available_cores
+
+_AHEAD = 64  # images that are prepared before they can be written
+_LEFT_S = 3600  # seconds without a change after which a half-written file is nobody's
 
 
 def cached_images(
@@ -98,22 +104,41 @@ def _make(
             f"{path.parent}: {needed / 1e6:.0f} MB are needed for {shape[0]} images of {shape[1]} px, "
             f"{free / 1e6:.0f} MB are free; clear space, or choose a smaller image.size"
         )
+    _remove_leftovers(path)
     half = files.beside(path)
     try:
-        images = np.lib.format.open_memmap(half, mode="w+", dtype=np.uint8, shape=shape)
-        with ThreadPoolExecutor(threads or min(4, available_cores())) as pool:
+        with half.open("wb") as stream, ThreadPoolExecutor(threads or min(4, available_cores())) as pool:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(stream, header)
             jobs = zip(used["image_id"], used["sha256"], strict=True)
-            for row, image in enumerate(pool.map(partial(_one, folder, options), jobs)):
-                images[row] = image
+            for row, image in enumerate(_in_order(pool, partial(_one, folder, options), jobs)):
+                stream.write(image.tobytes())
                 if on_image:
                     on_image(row + 1, shape[0])
-        images.flush()
-        del images
-        with half.open("rb") as stream:
+            stream.flush()
             os.fsync(stream.fileno())
         os.replace(half, path)
     finally:
         half.unlink(missing_ok=True)
+
+
+def _in_order(pool: ThreadPoolExecutor, make: Callable, jobs: Iterable) -> Iterator[np.ndarray]:
+    """`pool.map` that runs no further ahead than _AHEAD: whoever writes may be slower than those who decode."""
+    waiting: deque[Future] = deque()
+    for job in jobs:
+        waiting.append(pool.submit(make, job))
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Half-written files that a killed process has left; one that still grows, here or on another machine, is kept."""
+    for left in path.parent.glob(f".{path.name}.*.half"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _LEFT_S:
+                left.unlink()
 
 
 def _one(folder: Path, options: dict, job: tuple[str, str]) -> np.ndarray:

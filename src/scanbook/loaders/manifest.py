@@ -150,22 +150,26 @@ def _look_at(
     wanted = (one.image_id for one in found if one.path is not None and not one.reason)
     seen = scanning.scan(folder, wanted, memory, rules=rules, threads=threads)
     views = np.zeros((len(found), 2, SIDE, SIDE), np.uint8)
-    rows = []
-    for place, one in enumerate(found):
-        row: dict[str, str | int] = {name: 0 if name in NUMBERS else "" for name in COLUMNS}
-        row |= {"image_id": one.image_id, "label": one.label, "given_split": one.given_split, "patient": one.patient}
-        it = next(seen) if one.path is not None and not one.reason else None
-        if it is not None:
-            row |= {name: getattr(it, name) for name in _OF_A_FILE}
-        elif one.path is not None and (about := scanning.times_of(one.path)):
-            row |= {"bytes": about[0], "mtime": about[1]}
-        reason = it.reason if it is not None else one.reason
-        rows.append(row | {"reason": reason, "status": "excluded" if reason else "used"})
-        if it is not None and it.views is not None:
+    of_files = {name: np.zeros(len(found), np.int64) if name in NUMBERS else [""] * len(found) for name in _OF_A_FILE}
+    reasons = [one.reason for one in found]
+    for place, one in enumerate(found):  # column by column: a dict a row would weigh more than the images
+        if one.path is None:
+            continue
+        if one.reason:
+            it = scanning.Seen(*(scanning.times_of(one.path) or ()))
+        else:
+            it = next(seen)
+            reasons[place] = it.reason
+        for name, column in of_files.items():
+            column[place] = getattr(it, name)
+        if it.views is not None:
             views[place] = it.views
-    manifest = pd.DataFrame(rows, columns=list(COLUMNS))
-    used = (manifest["status"] == "used").to_numpy()
-    manifest.loc[used, "perceptual_hash"] = candidates.hashes(views[used, WHOLE])
+    columns = {"image_id": [one.image_id for one in found], "label": [one.label for one in found],
+               "patient": [one.patient for one in found], "given_split": [one.given_split for one in found],
+               "reason": reasons, "status": ["excluded" if reason else "used" for reason in reasons],
+               "group": "", "perceptual_hash": candidates.hashes(views[:, WHOLE]), **of_files}  # fmt: skip
+    manifest = pd.DataFrame(columns)[list(COLUMNS)]
+    manifest.loc[manifest["status"] != "used", "perceptual_hash"] = ""
     return manifest, views
 
 

@@ -8,9 +8,11 @@ file system.
 
 import contextlib
 import hashlib
+import os
 import sqlite3
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -60,16 +62,18 @@ def scan(folder: Path, paths: Iterable[str], memory: Path | None = None, *, rule
     Raises OSError when the memory cannot be written.
     """
     waiting = iter(paths)
+    ahead: deque[_Chunk] = deque()
     with _opened(memory, rules) as known, ThreadPoolExecutor(threads) as pool:
-        while chunk := list(islice(waiting, _AT_ONCE)):
-            stats = [_stat(folder / path) for path in chunk]
-            seen = [_recall(known, path, times) for path, times in zip(chunk, stats, strict=True)]
-            new = [i for i, one in enumerate(seen) if one is None]
-            looked = list(pool.map(lambda i: look(folder / chunk[i], stats[i]), new))  # noqa: B023 used at once
-            for i, one in zip(new, looked, strict=True):
-                seen[i] = one
-            _remember(known, memory, [(chunk[i], one) for i, one in zip(new, looked, strict=True) if one.sha256])
-            yield from (one for one in seen if one is not None)
+        try:
+            while chunk := list(islice(waiting, _AT_ONCE)):
+                ahead.append(_begin(folder, chunk, known, pool))
+                if len(ahead) > 1:  # so that the threads have work while what they saw is written down
+                    yield from _end(ahead, known, memory)
+            while ahead:
+                yield from _end(ahead, known, memory)
+        finally:  # cut: what was seen by then is kept
+            left = [(path, future) for chunk in ahead for path, future in chunk.looking.items() if not future.cancel()]
+            _remember(known, memory, {path: future.result() for path, future in left if not future.exception()})
 
 
 def look(path: Path, times: tuple[int, int, int] | str) -> Seen:
@@ -101,9 +105,35 @@ def times_of(path: Path) -> tuple[int, int, int] | None:
     return None if isinstance(found, str) else found
 
 
-def _stat(path: Path) -> tuple[int, int, int] | str:
+@dataclass
+class _Chunk:
+    """Some paths; what is remembered of them, and what the threads still look at."""
+
+    paths: list[str]
+    recalled: dict[str, Seen]
+    looking: dict[str, Future[Seen]]
+
+
+def _begin(folder: Path, paths: list[str], known: sqlite3.Connection | None, pool: ThreadPoolExecutor) -> _Chunk:
+    times = {path: _stat(os.path.join(folder, path)) for path in paths}
+    recalled = _recall(known, times)
+    looking = {path: pool.submit(look, folder / path, times[path]) for path in times if path not in recalled}
+    return _Chunk(paths, recalled, looking)
+
+
+def _end(ahead: deque[_Chunk], known: sqlite3.Connection | None, memory: Path | None) -> Iterator[Seen]:
+    """What the first chunk's files are, once all of them have been looked at and written down."""
+    first = ahead[0]
+    new = {path: future.result() for path, future in first.looking.items()}
+    _remember(known, memory, new)
+    ahead.popleft()
+    seen = first.recalled | new
+    yield from (seen[path] for path in first.paths)
+
+
+def _stat(path: str | Path) -> tuple[int, int, int] | str:
     try:
-        about = path.stat()
+        about = os.stat(path)
     except OSError as error:
         return error.strerror or type(error).__name__
     return about.st_size, about.st_mtime_ns, about.st_ctime_ns
@@ -141,23 +171,26 @@ def _opened(memory: Path | None, rules: str) -> Iterator[sqlite3.Connection | No
             known.close()
 
 
-def _recall(known: sqlite3.Connection | None, path: str, times: tuple[int, int, int] | str) -> Seen | None:
-    if known is None or isinstance(times, str):
-        return None
-    row = known.execute("SELECT * FROM seen WHERE path = ? AND bytes = ? AND mtime = ? AND ctime = ?",
-                        (path, *times)).fetchone()  # fmt: skip
-    if row is None:
-        return None
-    found: dict[str, Any] = dict(zip(_KEPT, row[1:], strict=True))
-    found["views"] = np.frombuffer(row[-1], np.uint8).reshape(2, SIDE, SIDE) if row[-1] else None
-    return Seen(**found)
+def _recall(known: sqlite3.Connection | None, times: dict[str, tuple[int, int, int] | str]) -> dict[str, Seen]:
+    """What is remembered of the files whose size and times are still these."""
+    if known is None:
+        return {}
+    found = {}
+    for path, *values in known.execute(f"SELECT * FROM seen WHERE path IN ({','.join('?' * len(times))})", list(times)):
+        if tuple(values[:3]) == times[path]:
+            pixels = values[-1]
+            views = np.frombuffer(pixels, np.uint8).reshape(2, SIDE, SIDE) if pixels else None
+            found[path] = Seen(**dict(zip(_KEPT, values[:-1], strict=False)), views=views)
+    return found
 
 
-def _remember(known: sqlite3.Connection | None, memory: Path | None, new: list[tuple[str, Seen]]) -> None:
-    if known is None or memory is None or not new:
+def _remember(known: sqlite3.Connection | None, memory: Path | None, new: dict[str, Seen]) -> None:
+    if known is None or memory is None:
         return
     rows = [(path, *(getattr(one, name) for name in _KEPT[:-1]), None if one.views is None else one.views.tobytes())
-            for path, one in new]  # fmt: skip
+            for path, one in new.items() if one.sha256]  # fmt: skip
+    if not rows:
+        return
     try:
         known.execute("BEGIN IMMEDIATE")
         known.executemany(_WRITE, rows)
