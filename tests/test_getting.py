@@ -465,7 +465,8 @@ def test_make_data_brings_all_sets_or_those_named(tmp_path):
         shutil.copy(tiny.REPOSITORY / name, tmp_path)
 
     def planned(*words):
-        run = ["make", "-n", "data", "PY=python", *words]  # an environment of one's own: nothing is built
+        # an environment of one's own: nothing is built; a make around this test says no word in between
+        run = ["make", "-n", "--no-print-directory", "data", "PY=python", *words]
         return subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
 
     assert planned() == "python -m scanbook data --all"
