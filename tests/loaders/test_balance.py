@@ -136,7 +136,7 @@ class Watched:
 
     def __init__(self, images):
         self.images, self.read = images, set()
-        self.shape, self.dtype, self.ndim = images.shape, images.dtype, images.ndim
+        self.shape, self.dtype, self.ndim, self.nbytes = images.shape, images.dtype, images.ndim, images.nbytes
 
     def __len__(self):
         return len(self.images)
