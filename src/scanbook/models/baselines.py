@@ -8,12 +8,6 @@ images in the test, logits like any other.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 RULES = {
     "majority": "always the commonest class",
@@ -74,6 +68,8 @@ def answer(rule: str, features: np.ndarray, labels: np.ndarray, train: np.ndarra
         return np.tile(_logs(counts), (len(test), 1))
     if rule == "neighbour":
         return _nearest(features, labels, train, test, n_classes)
+    from sklearn.ensemble import RandomForestClassifier  # here: 60 MB that no kernel needs while it trains
+
     forest = RandomForestClassifier(50, max_depth=3, min_samples_leaf=3, random_state=seed)
     forest.fit(features[train], labels[train])
     probs = np.zeros((len(test), n_classes))
@@ -122,6 +118,12 @@ def out_of_fold(
 
     Returns float32 (N, n_classes). Raises ValueError with fewer than two groups of a class.
     """
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     folds = min(5, *(len(np.unique(groups[labels == k])) for k in np.unique(labels)))
     if folds < 2:
         raise ValueError("a class has a single group: nothing can be learnt about it and tested too")
