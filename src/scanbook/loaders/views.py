@@ -20,6 +20,7 @@ TURNS = (
 )
 _LOOKED_AT = 256  # px of the longer side, on which the border is looked for
 _EVEN = 12  # grey values that a border may differ from its own middle
+_LINE = 0.99  # of a line must do so
 _COARSE = 2.0  # px of a view: structure coarser than this does not count as detail
 _EMPTY = 0.02  # of a view's range of grey values: what its neighbours differ by less shows nothing
 _LEAST = 0.02  # of a view's area: with less in common two pictures cannot be compared
@@ -110,15 +111,22 @@ def _shown(views: np.ndarray) -> np.ndarray:
 def _without_border(grey: np.ndarray) -> np.ndarray:
     """The image without the even frame around it, and without the next one inside, as a white mount around black has."""
     for _ in range(3):
-        frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-        even = np.abs(grey.astype(np.int16) - int(np.median(frame))) <= _EVEN
-        rows, columns = np.flatnonzero(even.mean(1) < 0.99), np.flatnonzero(even.mean(0) < 0.99)
+        sides = grey[0], grey[-1], grey[:, 0], grey[:, -1]
+        middle = int(np.median(np.concatenate(sides)))
+        if not any(_even(side, middle).mean() >= _LINE for side in sides):
+            return grey  # found without looking inside, as most images have no frame
+        even = _even(grey, middle)
+        rows = np.flatnonzero(np.count_nonzero(even, axis=1) / even.shape[1] < _LINE)
+        columns = np.flatnonzero(np.count_nonzero(even, axis=0) / even.shape[0] < _LINE)
         if min(len(rows), len(columns)) == 0:
             return grey
         top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
         if bottom - top < grey.shape[0] / 4 or right - left < grey.shape[1] / 4:
             return grey  # next to nothing would be left: an image that is mostly dark, not a frame
-        if (bottom - top, right - left) == grey.shape:
-            return grey
         grey = grey[top:bottom, left:right]
     return grey
+
+
+def _even(grey: np.ndarray, middle: int) -> np.ndarray:
+    """bool: where the grey values are those of a border with this middle."""
+    return (grey >= max(0, middle - _EVEN)) & (grey <= min(255, middle + _EVEN))
