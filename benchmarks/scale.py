@@ -1,9 +1,11 @@
 """What grows with the number of images: scan, second scan, equal pictures, cache, one pass of batches.
 
-    python -m benchmarks.scale SCRATCH [--images 10000 30000] [--size 64] [--table docs/results/scale.csv]
+    python -m benchmarks.scale SCRATCH [--images 10000 30000] [--side 256] [--size 64]
+                                      [--table docs/results/scale.csv]
 
-Made images (grey JPEGs of 256 × 256 px from seeded noise over one common shape, three in a hundred of them copies of
-another one, changed as copies are) are written once below SCRATCH, 1 GB for 100,000, and found again by the next call.
+Made images (grey JPEGs of `--side` px from seeded noise over one common shape, three in a hundred of them copies of
+another one, changed as copies are) are written once below SCRATCH, 1.5 GB for 100,000, and found again by the next call.
+Their cache is of `--size` px. Small images are the harder test: what is done for each weighs more than its pixels.
 Each step is a process of its own, so that its memory is its own: seconds, images a second, processor seconds by the
 clock (2 where both cores of a machine are busy), the most memory held (peak) and of it the part that is not pages of a
 file, which the system can take back at any time (own). The scan is also cut (SIGKILL) in its middle and resumed; what
@@ -31,7 +33,6 @@ from PIL import Image, ImageOps
 
 BLOCK = 10_000  # images that are made together; a set is made of links to blocks
 COPIES = 0.03
-SIDE = 256
 CLASSES = {"even": "even", "odd": "odd"}
 STEPS = ("first scan", "second scan", "resumed scan", "equal pictures", "cache", "batches")
 WAYS = ("same file", "half size", "mirrored", "turned by 90°", "JPEG quality 25", "brighter")
@@ -41,7 +42,7 @@ MEMORY_MB, SHARE_OF_FIRST = 1536, 0.10  # the goals
 # ---- images ----------------------------------------------------------------------------------------------------------
 
 
-def make_block(place: Path, block: int) -> None:
+def make_block(place: Path, block: int, side: int) -> None:
     """BLOCK images in two folders, and truth.csv with the copies (a, b, way); nothing where they lie there already."""
     if (place / "truth.csv").exists():
         return
@@ -50,7 +51,7 @@ def make_block(place: Path, block: int) -> None:
     for label in CLASSES:
         (half / label).mkdir(parents=True)
     generator = np.random.default_rng([7, block])
-    common = _noise(np.random.default_rng(7), 6) + _noise(np.random.default_rng(8), 24)
+    common = _noise(np.random.default_rng(7), 6, side) + _noise(np.random.default_rng(8), 24, side)
     truth, names = [], []
     for number in range(BLOCK):
         label = list(CLASSES)[number % 2]
@@ -60,17 +61,17 @@ def make_block(place: Path, block: int) -> None:
             _copy(half / of, half / name, way)
             truth.append((of, name, way))
         else:
-            grey = 128 + 28 * common + 22 * _noise(generator, 12) + 16 * _noise(generator, 64)
+            grey = 128 + 28 * common + 22 * _noise(generator, 12, side) + 16 * _noise(generator, 64, side)
             Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(half / name, quality=85)
             names.append(name)
     pd.DataFrame(truth, columns=["a", "b", "way"]).to_csv(half / "truth.csv", index=False)
     half.rename(place)
 
 
-def _noise(generator: np.random.Generator, cells: int) -> np.ndarray:
-    """float32 (SIDE, SIDE): soft shapes, about this many along a side, with a spread of about 1."""
+def _noise(generator: np.random.Generator, cells: int, side: int) -> np.ndarray:
+    """float32 (side, side): soft shapes, about so many along a side, with a spread of about 1."""
     small = Image.fromarray(generator.standard_normal((cells, cells), np.float32) * 1.5)
-    return np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    return np.asarray(small.resize((side, side), Image.Resampling.BICUBIC))
 
 
 def _copy(of: Path, to: Path, way: str) -> None:
@@ -79,7 +80,7 @@ def _copy(of: Path, to: Path, way: str) -> None:
         return
     with Image.open(of) as image:
         if way == "half size":
-            image = image.resize((SIDE // 2, SIDE // 2))
+            image = image.resize((image.width // 2, image.height // 2))
         elif way == "mirrored":
             image = ImageOps.mirror(image)
         elif way == "turned by 90°":
@@ -89,12 +90,12 @@ def _copy(of: Path, to: Path, way: str) -> None:
         image.save(to, quality=25 if way == "JPEG quality 25" else 85)
 
 
-def make_set(scratch: Path, n_images: int) -> tuple[Path, pd.DataFrame]:
+def make_set(scratch: Path, n_images: int, side: int) -> tuple[Path, pd.DataFrame]:
     """The folder of a set of so many images, links to blocks, and its copies as image_ids."""
-    truth, folder = [], scratch / f"set-{n_images}"
+    truth, folder = [], scratch / f"set-{n_images}-{side}"
     for block in range(n_images // BLOCK):
-        place = scratch / "blocks" / f"{block:03d}"
-        make_block(place, block)
+        place = scratch / f"blocks-{side}" / f"{block:03d}"
+        make_block(place, block, side)
         for label in CLASSES:
             link = folder / label / f"{block:03d}"
             link.parent.mkdir(parents=True, exist_ok=True)
@@ -202,7 +203,8 @@ def memory_mb(name: str) -> float:
 
 def child(name: str, folder: Path, work: Path, size: int) -> subprocess.Popen:
     command = [sys.executable, "-m", "benchmarks.scale", str(folder), "--step", name, "--work", str(work)]
-    return subprocess.Popen([*command, "--size", str(size)], stdout=subprocess.PIPE, text=True)
+    one = os.environ | {"OMP_NUM_THREADS": "1"}  # as the profiles sample and quick train; decoding has its own threads
+    return subprocess.Popen([*command, "--size", str(size)], stdout=subprocess.PIPE, text=True, env=one)
 
 
 def perform(name: str, folder: Path, work: Path, size: int) -> dict:
@@ -223,11 +225,11 @@ def cut_in_its_middle(folder: Path, work: Path, after: float, size: int) -> int:
         return memory.execute("SELECT count(*) FROM seen").fetchone()[0]
 
 
-def grow(scratch: Path, n_images: int, size: int) -> list[dict]:
+def grow(scratch: Path, n_images: int, side: int, size: int) -> list[dict]:
     """All steps for one number of images: a row each."""
     begun = time.perf_counter()
-    folder, truth = make_set(scratch, n_images)
-    print(f"{n_images:,} images lie there after {time.perf_counter() - begun:.0f} s", flush=True)
+    folder, truth = make_set(scratch, n_images, side)
+    print(f"{n_images:,} images of {side} px lie there after {time.perf_counter() - begun:.0f} s", flush=True)
     work = scratch / f"work-{n_images}"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -236,7 +238,7 @@ def grow(scratch: Path, n_images: int, size: int) -> list[dict]:
         if name == "resumed scan":
             remembered = cut_in_its_middle(folder, work, rows[0]["seconds"] / 2, size)
         cost = perform(name, folder, work, size)
-        rows.append({"images": n_images, "step": name, **cost})
+        rows.append({"images": n_images, "px": side, "step": name, **cost})
         rows[-1]["images/s"] = (n_images - remembered if name == "resumed scan" else n_images) / cost["seconds"]
         print(f"  {name}: {cost['seconds']:.1f} s", flush=True)
     if len({row["says"] for row in rows if "says" in row}) > 1:
@@ -282,6 +284,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("scratch", type=Path, help="a folder of your own; nothing else in it is touched")
     parser.add_argument("--images", nargs="+", type=int, default=[10_000, 30_000], help=f"multiples of {BLOCK:,}")
+    parser.add_argument("--side", type=int, default=256, help="px of the images")
     parser.add_argument("--size", type=int, default=64, help="px of the cached images")
     parser.add_argument("--table", type=Path, help="CSV to write, rows of other numbers of images in it are kept")
     parser.add_argument("--step", help=argparse.SUPPRESS)  # the child's
@@ -293,7 +296,7 @@ def main() -> None:
     if any(n < BLOCK or n % BLOCK for n in asked.images):
         parser.error(f"--images: multiples of {BLOCK:,}")
     asked.scratch.mkdir(parents=True, exist_ok=True)
-    table = pd.DataFrame([row for n in sorted(asked.images) for row in grow(asked.scratch, n, asked.size)])
+    table = pd.DataFrame([row for n in sorted(asked.images) for row in grow(asked.scratch, n, asked.side, asked.size)])
     judge(table)
     if asked.table:
         write(table, asked.table)
@@ -311,10 +314,11 @@ def write(table: pd.DataFrame, to: Path) -> None:
         table.drop(columns="says").round({"seconds": 2, "busy": 2, "peak": 0, "own": 0, "images/s": 0}).assign(**made)
     )
     if to.exists():
-        table = pd.concat([pd.read_csv(to)[lambda old: ~old["images"].isin(table["images"])], table])
-    files.write_csv_atomically(table.sort_values("images", kind="stable"), to)
+        old = pd.read_csv(to)
+        again = old.set_index(["images", "px"]).index.isin(table.set_index(["images", "px"]).index)
+        table = pd.concat([old[~again], table])
+    files.write_csv_atomically(table.sort_values(["px", "images"], kind="stable"), to)
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "2")
     main()
