@@ -178,6 +178,17 @@ class Claim(Strict):
     kind: Literal["claimed", "recorded", "published"] = "claimed"
 
 
+class EvidenceSection(Strict):
+    """How much is asked of the finished networks beyond their scores; each field is read by one room."""
+
+    working_point: float | None = Field(default=None, gt=0, lt=1)  # sensitivity to reach on validation; None: Youden
+    shifts: list[str] = Field(default_factory=list)  # of the robustness ladder; empty: all that there are
+    strengths: int = Field(default=4, ge=1, le=6)  # steps of each shift
+    maps: int = Field(default=60, ge=4)  # test images on which the maps are put to the test
+    quiz: int = Field(default=8, ge=2, le=20)  # test images for the reader
+    external: str | None = None  # a folder below DATA_DIR, predicted without training on it
+
+
 class Experiment(Settings):
     """Everything that determines an assignment under one profile, nothing left to resolve."""
 
@@ -194,4 +205,5 @@ class Experiment(Settings):
     arms: dict[str, Arm]
     comparisons: list[Comparison]
     tuning: Tuning | None
+    evidence: EvidenceSection = EvidenceSection()
     lesson: dict[str, str]  # arms of the section "claimed / as the source split / honest"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from scanbook import naming, openings, tuning
+from scanbook.evidence import COLUMNS
 from scanbook.metrics import scores as scoring
 from scanbook.metrics import verdicts
 from scanbook.names import pretty
@@ -99,9 +100,7 @@ def scores(study: "Study") -> pd.DataFrame:
             assignment=study.experiment.name, profile=study.experiment.profile, arm=rule, network=rows["network"].iloc[0],
             scheme=rows["scheme"].iloc[0], seed="0", split="test", variant=rows["variant"].iloc[0],
         ))  # fmt: skip
-    columns = ["assignment", "profile", "arm", "network", "scheme", "seed", "split", "variant", "metric", "value",
-               "low", "high", "n_images", "n_groups", "method"]  # fmt: skip
-    return pd.concat(tables, ignore_index=True)[columns]
+    return pd.concat(tables, ignore_index=True)[COLUMNS]
 
 
 def comparisons(study: "Study") -> pd.DataFrame:
@@ -134,8 +133,10 @@ def write(study: "Study") -> Path:
     """
     folder = folder_of(study.root, study.experiment.name, study.experiment.profile)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in TABLES:
-        getattr(study, name).to_csv(folder / f"{name}.csv.new", index=False)
+    tables = {name: getattr(study, name) for name in TABLES}
+    tables["scores"] = pd.concat([tables["scores"], study.evidence.scores], ignore_index=True)
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv.new", index=False)
     for name in TABLES:  # only when all three could be computed and written
         os.replace(folder / f"{name}.csv.new", folder / f"{name}.csv")
     naming.write(study.data.names, folder)

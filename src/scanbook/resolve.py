@@ -15,7 +15,7 @@ from scanbook import experiment as shapes
 from scanbook.params import ParamsError, shown, unknown
 
 T = TypeVar("T", bound=BaseModel)
-SECTIONS = ("data", "split", "image", "augment", "training", "tuning")
+SECTIONS = ("data", "split", "image", "augment", "training", "tuning", "evidence")
 ARM_SECTIONS = ("image", "augment", "training")
 TOP = (
     *SECTIONS,
@@ -90,6 +90,7 @@ def experiment(file: Path, raw: dict, profile: str, overrides: dict[str, Any]) -
     if not arms:
         raise ParamsError(f"{shown(file)}: profile {profile!r} leaves no arm to train")
     tuning = _validated(file, shapes.Tuning, base["tuning"], "tuning.") if base["tuning"] else None
+    evidence = _validated(file, shapes.EvidenceSection, base["evidence"], "evidence.")
     for name in tuning.arms if tuning else []:
         if name not in arms:
             raise ParamsError(f"{shown(file)}: tuning.arms: {unknown(str(name), list(arms))}")
@@ -103,7 +104,7 @@ def experiment(file: Path, raw: dict, profile: str, overrides: dict[str, Any]) -
         "phantoms": chosen.get("images", "phantoms" if profile == "sample" else "folder") == "phantoms",
         "cap_per_class": plain["cap_per_class"], "claims": raw.get("claims", []), "data": data, "split": split,
         "seeds": plain["seeds"], "arms": arms, "comparisons": comparisons, "tuning": tuning,
-        "lesson": raw.get("lesson", {}),
+        "lesson": raw.get("lesson", {}), "evidence": evidence,
         **{key: base[key] for key in ARM_SECTIONS},
     }  # fmt: skip
     return _validated(file, shapes.Experiment, whole, "")

@@ -20,6 +20,7 @@ import torch
 
 from scanbook import circumstances, floor, params, record, tuning
 from scanbook.dataset import Dataset
+from scanbook.evidence import Evidence
 from scanbook.experiment import Arm, Experiment
 from scanbook.loaders.manifest import available_cores
 from scanbook.making import make_runs
@@ -27,6 +28,8 @@ from scanbook.models import device, parallel
 from scanbook.names import pretty, stand_in
 from scanbook.plan import Run, plan_runs
 from scanbook.runs import RunFolder
+
+READ_FROM_RUNS = ("runs", "tuning", "states", "predictions", "scores", "comparisons", "facts", "history", "evidence")
 
 
 def open_study(params_path: str, profile: str = "sample", overrides: dict[str, Any] | None = None) -> "Study":
@@ -165,7 +168,7 @@ class Study:
 
     def forget(self) -> None:
         """Drop what was read from finished runs, so that it is read again."""
-        for name in ("runs", "tuning", "states", "predictions", "scores", "comparisons", "facts", "history"):
+        for name in READ_FROM_RUNS:
             self.__dict__.pop(name, None)
 
     @functools.cached_property
@@ -222,6 +225,11 @@ class Study:
     def scores(self) -> pd.DataFrame:
         """Every score with its 95 % interval, by arm and part."""
         return record.scores(self)
+
+    @functools.cached_property
+    def evidence(self) -> Evidence:
+        """What is asked of the finished networks beyond their scores; see `evidence`."""
+        return Evidence(self)
 
     @functools.cached_property
     def comparisons(self) -> pd.DataFrame:
