@@ -92,7 +92,7 @@ def measure(todo: dict) -> dict:
     torch.set_num_threads(todo["threads"])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(todo["photos"])
-        manifest = build_manifest(folder, layout="class_folders", classes={c: c for c in CLASSES}, group="")
+        manifest, _ = build_manifest(folder, layout="class_folders", classes={c: c for c in CLASSES}, group="")
         used = manifest[manifest["status"] == "used"]
         images = cached_images(
             manifest, folder, Path(scratch), size=todo["size"], fit="pad", colour=todo["colour"], equalise="none"

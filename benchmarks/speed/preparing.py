@@ -25,7 +25,7 @@ def measure(todo: dict) -> dict:
     """Seconds for all images: each form, a list over rounds."""
     folder, size, cores = Path(todo["photos"]), todo["size"], todo["threads"]
     files = sorted(folder.glob("*/*.jpg"))
-    manifest = build_manifest(folder, layout="class_folders", classes={c: c for c in CLASSES}, group="")
+    manifest, _ = build_manifest(folder, layout="class_folders", classes={c: c for c in CLASSES}, group="")
     number = itertools.count()
     with tempfile.TemporaryDirectory() as scratch:
 
