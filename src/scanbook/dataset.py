@@ -162,9 +162,22 @@ class Dataset:
         said = self.used["check_label"]
         return given.where((said == "") | ~said.isin(self.experiment.data.class_names), said)
 
-    def labels_for(self, which: str) -> np.ndarray:
-        """int64 (N,): what a training learns from, "as_given" or "corrected"."""
-        return self.labels if which == "as_given" else self._columns(self.corrected)
+    def labels_for(self, which: str, rows: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
+        """int64 (N,): what a training learns from, "as_given", "corrected" or "shuffled".
+
+        rows, seed  of "shuffled" only: the images of training and validation, among whom labels change places. Where
+                    each of their groups has one label, whole groups are dealt one, so that a patient stays in one class
+        """
+        if which != "shuffled":
+            return self.labels if which == "as_given" else self._columns(self.corrected)
+        rows = np.arange(len(self.used)) if rows is None else np.sort(rows)
+        groups, labels = self.used["group"].to_numpy()[rows], self.labels.copy()
+        names, first, group_of_row = np.unique(groups, return_index=True, return_inverse=True)
+        whole = bool((labels[rows][first][group_of_row] == labels[rows]).all())
+        dealt = labels[rows][first] if whole else labels[rows]
+        dealt = np.random.default_rng([seed, len(names)]).permutation(dealt)
+        labels[rows] = dealt[group_of_row] if whole else dealt
+        return labels
 
     def _columns(self, names: pd.Series) -> np.ndarray:
         position = {name: k for k, name in enumerate(self.experiment.data.class_names)}

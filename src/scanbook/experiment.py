@@ -91,7 +91,8 @@ class Training(Strict):
     balance: Balance = "none"  # of the training part
     initial_bias: bool = False
     resample: Resample = Field(default=Resample(), validate_default=True)
-    labels: Literal["as_given", "corrected"] = "as_given"  # to learn from; scores use the second opinion, if any
+    labels: Literal["as_given", "corrected", "shuffled"] = "as_given"  # to learn from; scores use the second opinion,
+    # if any. Shuffled: dealt anew by chance, so that there is nothing to learn: what a map still shows then is no evidence
     max_images: int | None = Field(default=None, ge=2)  # of the training part, whole groups
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: int | Literal["auto"] = "auto"
@@ -140,6 +141,11 @@ class Arm(Settings):
     scheme: Literal["auto", "grouped", "provided", "random", "block", "crossfit"]
     seeds: list[int]
     about: str = ""
+
+    @property
+    def aside(self) -> bool:
+        """Whether it is trained to ask something of the labels or the maps, and is no candidate beside the others."""
+        return self.scheme == "crossfit" or self.training.labels == "shuffled"
 
 
 class Tuning(Strict):

@@ -51,7 +51,7 @@ def perform(
     images = dataset.images(arm.image)
     rows = {"train": training_rows(run, dataset)}
     rows |= {part: dataset.rows(run.scheme, run.fold, part) for part in ("val", "test")}
-    labels, classes = dataset.labels_for(spec.labels), dataset.experiment.data.class_names
+    labels, classes = learned_labels(run, dataset), dataset.experiment.data.class_names
     if world.leads:
         (folder / "params.yaml").write_text(yaml.safe_dump(run.determined_by, sort_keys=False), encoding="utf-8")
 
@@ -126,6 +126,12 @@ def training_rows(run: Run, dataset: Dataset) -> np.ndarray:
     """int (n,): the rows of the image array that a run learns from, before anything balances them."""
     rows, most = dataset.rows(run.scheme, run.fold, "train"), run.arm.training.max_images
     return rows if most is None else at_most(rows, dataset.used["group"].to_numpy(), most, run.seed)
+
+
+def learned_labels(run: Run, dataset: Dataset) -> np.ndarray:
+    """int64 (N,): the labels that a run learns from and is validated on."""
+    seen = np.concatenate([dataset.rows(run.scheme, run.fold, part) for part in ("train", "val")])
+    return dataset.labels_for(run.arm.training.labels, seen, run.seed)
 
 
 def _write_predictions(

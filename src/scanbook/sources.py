@@ -17,7 +17,10 @@ DECIDING = (
     "loaders/cache.py", "loaders/prepare.py", "models/*.py",
 )  # fmt: skip
 READING = "loaders/reading.py"  # with every room it needs
-NOT_DECIDING = ("models/logs.py", "models/checkpoints.py", "models/baselines.py", "models/failures.py", "*/__init__.py")
+NOT_DECIDING = (
+    "models/logs.py", "models/checkpoints.py", "models/baselines.py", "models/failures.py", "models/attribution.py",
+    "models/features.py", "models/map_checks.py", "*/__init__.py",
+)  # fmt: skip
 
 
 @functools.cache

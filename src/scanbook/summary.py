@@ -142,7 +142,8 @@ def matrix(book: Book) -> Plate:
     """Networks by assignments: AUROC on the test part with its interval."""
     scores = book.scores
     lessons = [(n, arm) for n, e in book.experiments.items() for arm in e.lesson.values() if arm != "source"]
-    found = scores[(scores["metric"] == "auroc") & (scores["split"] == "test") & (scores["scheme"] != "crossfit")]
+    lessons += [(n, arm) for n, e in book.experiments.items() for arm, settings in e.arms.items() if settings.aside]
+    found = scores[(scores["metric"] == "auroc") & (scores["split"] == "test")]
     found = found[~found["arm"].str.startswith(RULE)]
     found = found[[(n, a) not in lessons for n, a in zip(found["name"], found["arm"], strict=True)]]
     found = found.drop_duplicates(["title", "network"])

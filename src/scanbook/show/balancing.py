@@ -7,7 +7,7 @@ import pandas as pd
 from PIL.Image import Image
 
 from scanbook.experiment import Arm
-from scanbook.fitting import training_rows
+from scanbook.fitting import learned_labels, training_rows
 from scanbook.loaders.balance import BLENDED, WEIGHTED
 from scanbook.loaders.blending import Blends, mix, smote
 from scanbook.names import one
@@ -145,7 +145,7 @@ def _to_blend(study: Study, arms: Mapping[str, Arm]) -> Run:
 
 def _blends(study: Study, run: Run) -> Blends | str:
     """The blends of one training, made again as it made them; or why there are none to see."""
-    rows, labels = training_rows(run, study.data), study.data.labels_for(run.arm.training.labels)
+    rows, labels = training_rows(run, study.data), learned_labels(run, study.data)
     images, counts = study.data.images(run.arm.image), np.bincount(labels[rows], minlength=len(study.classes))
     most = max((int(n) for n in counts if n < counts.max()), default=0)
     if not most:

@@ -117,7 +117,7 @@ def card(study: Study) -> dict[str, Any]:
     rows, matrix = [], []
     for arm in study.done_arms():
         row = record.score(study.scores, arm, "auroc")
-        aside = arm in study.experiment.lesson.values() or study.experiment.arms[arm].scheme == "crossfit"
+        aside = arm in study.experiment.lesson.values() or study.experiment.arms[arm].aside
         if row is None or (aside and arm not in (*MAIN, "source")):
             continue
         entry = {

@@ -158,7 +158,7 @@ def results(study: Study) -> Plate:
     metrics = BINARY if len(study.classes) == 2 else (*MULTI, *(f"recall_{name}" for name in study.classes))
     rows, n = [], study.scores[study.scores["split"] == "test"]
     for arm in study.done_arms():
-        if study.experiment.arms[arm].scheme == "crossfit":  # asked which labels are doubtful, not how good it is
+        if study.experiment.arms[arm].aside:  # asked which labels are doubtful or what a map is worth, not how good it is
             continue
         row = {"network": pretty(study.experiment.arms[arm].network), "arm": arm}
         for metric in metrics:
