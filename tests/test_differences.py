@@ -1,5 +1,7 @@
 """Two runs side by side, and why a run would be made again."""
 
+import shutil
+
 import pandas as pd
 import pytest
 import tiny
@@ -64,6 +66,19 @@ def test_why_names_the_parameter_that_would_make_a_run_again(root):
     for run in study.runs:
         assert study.run_folder(run).state()["state"] == "missing"
         assert why_made(run, study.folder) == ["training.batch: 8 → 4"]
+
+
+def test_why_looks_at_the_run_that_differs_least_and_not_at_a_later_one_of_another_profile(root):
+    study = open_study(str(root / "params" / "heart.yaml"), "sample", {"training.batch": 4})
+    run = study.runs[0]
+    later = study.folder / f"{run.stem}-00000000"
+    later.mkdir()
+    other = yaml.safe_load(next(study.folder.glob(f"{run.stem}-*/params.yaml")).read_text(encoding="utf-8"))
+    other["arm"]["image"]["size"], other["data"] = 224, "other images"
+    (later / "params.yaml").write_text(yaml.safe_dump(other), encoding="utf-8")
+    assert later.stat().st_mtime >= max(p.stat().st_mtime for p in study.folder.glob(f"{run.stem}-*"))
+    assert why_made(run, study.folder) == ["training.batch: 8 → 4"]
+    shutil.rmtree(later)
 
 
 def test_a_run_that_was_never_made_says_so(root):

@@ -52,12 +52,16 @@ def room_in_words(room: str, old: str | None, new: str | None) -> str:
 
 
 def why_made(run: Run, folder: Path) -> list[str]:
-    """Why a run that is not done would be made, against the newest finished run of the same name."""
+    """Why a run that is not done would be made, against the finished run of the same name that differs least.
+
+    Of several that differ equally the newest: the last one made may be of another profile, which explains nothing.
+    """
     earlier = [p for p in folder.glob(f"{run.stem}-????????") if (p / "params.yaml").is_file()]
     if not earlier:
         return ["never made"]
-    newest = max(earlier, key=lambda p: p.stat().st_mtime)
-    return in_words(differing(_determined_by(newest), _plain(run.determined_by)))
+    wanted = _plain(run.determined_by)
+    newest_first = sorted(earlier, key=lambda p: p.stat().st_mtime, reverse=True)
+    return in_words(min((differing(_determined_by(p), wanted) for p in newest_first), key=len))
 
 
 def find_run(name: str, root: Path) -> Path:
