@@ -184,12 +184,16 @@ class Claim(Strict):
     kind: Literal["claimed", "recorded", "published"] = "claimed"
 
 
+Shift = Literal["brightness", "contrast", "blur", "noise", "jpeg", "rotation", "move"]  # see `loaders.shifts`
+
+
 class EvidenceSection(Strict):
     """How much is asked of the finished networks beyond their scores; each field is read by one room."""
 
     working_point: float | None = Field(default=None, gt=0, lt=1)  # sensitivity to reach on validation; None: Youden
-    shifts: list[str] = Field(default_factory=list)  # of the robustness ladder; empty: all that there are
-    strengths: int = Field(default=4, ge=1, le=6)  # steps of each shift
+    against_rest: str | None = None  # with three classes or more: the one that has a threshold, as malignant
+    shifts: list[Shift] = Field(default_factory=list)  # of the robustness ladder; empty: all that there are
+    strengths: int = Field(default=6, ge=1, le=6)  # steps of each shift
     maps: int = Field(default=60, ge=4)  # test images on which the maps are put to the test
     quiz: int = Field(default=8, ge=2, le=20)  # test images for the reader
     external: str | None = None  # a folder below DATA_DIR, predicted without training on it
@@ -213,3 +217,11 @@ class Experiment(Settings):
     tuning: Tuning | None
     evidence: EvidenceSection = EvidenceSection()
     lesson: dict[str, str]  # arms of the section "claimed / as the source split / honest"
+
+    @model_validator(mode="after")
+    def _one_of_the_classes(self) -> "Experiment":
+        named, classes = self.evidence.against_rest, self.data.class_names
+        if named is not None and (named not in classes or len(classes) < 3):
+            raise ValueError(f"evidence.against_rest: {named!r}; it names one of three classes or more, and the classes "
+                             f"are {', '.join(classes)} (with two, data.positive says which)")  # fmt: skip
+        return self
