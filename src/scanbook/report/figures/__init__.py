@@ -11,6 +11,7 @@ from .curves import learning_curves, roc_curves
 from .diagrams import residual_block
 from .flow import flow_diagram
 from .images import answers, augmentation_grid, image_and_bars, samples_by_class
+from .ladder import strength_ladder
 from .leakage import leakage_arrows
 from .tuning import tuning_grid
 
@@ -33,5 +34,6 @@ __all__ = [
     "roc_curves",
     "samples_by_class",
     "scores_forest",
+    "strength_ladder",
     "tuning_grid",
 ]
