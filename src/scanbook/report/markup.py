@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from bs4 import BeautifulSoup, Tag
 
+from scanbook.report import glossary
+
 _OUTSIDE_CSS = re.compile(r"@import[^;]*;?|url\(\s*['\"]?(?!data:|#)[^)]*\)", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+−–]?[\d.,  ]*\d ?(%|e[-+]?\d+)?( to .*| ?\(.*\))?|[-+−]?(nan|inf)|–|-", re.IGNORECASE)
 _GONE = ("script", "link", "iframe", "object", "embed", "base", "meta", "form", "noscript")
@@ -39,6 +41,7 @@ def tidy(html: str, *, titled: bool = False) -> tuple[str, list[Entry]]:
     entries = _headings(soup, titled)
     for table in soup.find_all("table"):
         _table(soup, table)
+    glossary.link(soup)
     for span in soup.select("pre.output span[style]"):
         del span["style"]  # a terminal's own colours; on a dark page some cannot be read
     for pre in soup.find_all("pre"):

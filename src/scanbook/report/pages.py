@@ -175,9 +175,11 @@ def write_whole(out: Path, text: str) -> None:
 def _theme() -> tuple[str, str, str, Any]:
     import jinja2
 
-    css, early, script = (
-        (THEME / name).read_text(encoding="utf-8").strip() for name in ("page.css", "early.js", "page.js")
-    )
+    early = (THEME / "early.js").read_text(encoding="utf-8").strip()
+    sheets = (THEME / "page.css", *sorted(file for file in THEME.glob("*.css") if file.name != "page.css"))
+    css = "\n".join(file.read_text(encoding="utf-8").strip() for file in sheets)
+    late = (THEME / "page.js", *sorted(file for file in THEME.glob("*.js") if file.name not in ("early.js", "page.js")))
+    script = "\n".join(file.read_text(encoding="utf-8").strip() for file in late)
     loader = jinja2.FileSystemLoader(THEME)
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return css, early, script, environment.get_template("shell.html.j2")

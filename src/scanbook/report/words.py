@@ -119,6 +119,27 @@ def short_interval(row: pd.Series | None) -> str:
     return f"{row['value']:.3f}" + ("" if pd.isna(row["low"]) else f" ({row['low']:.3f}–{row['high']:.3f})")
 
 
+class Cited(str):
+    """Text of a table's cell that says from which row of the record it was written."""
+
+    src: str = ""
+
+
+def cited(row: pd.Series | None) -> Cited:
+    """`short_interval` of a row of scores.csv, with the key of that row."""
+    text = Cited(short_interval(row))
+    if row is not None and {"arm", "metric", "split"} <= set(row.index):
+        text.src = ":".join(["scores.csv", row["arm"], row["metric"], *_where(row)])
+    return text
+
+
+def _where(row: pd.Series) -> list[str]:
+    """Split and variant, as far as they differ from the test part as it is."""
+    variant = str(row.get("variant") or "") if row.get("variant") == row.get("variant") else ""
+    own_arm = variant and str(row["arm"]).startswith("rule_")  # of a rule, variant repeats its name
+    return [row["split"], variant] if variant and not own_arm else [row["split"]] * (row["split"] != "test")
+
+
 def tidy(table: pd.DataFrame) -> pd.DataFrame:
     """The table as text: one form per column, names with spaces, a named or labelled index as first column."""
     if table.index.name or not isinstance(table.index, pd.RangeIndex):
@@ -147,11 +168,11 @@ def table_html(table: pd.DataFrame, caption: str, src: str = "") -> str:
         for name, is_number in zip(text.columns, numeric, strict=True)
     )
     body = []
-    for row in text.itertuples(index=False):
+    for r, row in enumerate(text.itertuples(index=False)):
         cells = [
             f'<th scope="row">{escape(cell)}</th>'
             if i == 0 and not numeric[0]
-            else f"<td{_aligned(numeric[i])}>{escape(cell)}</td>"
+            else f"<td{_aligned(numeric[i])}{_origin(kept.iat[r, i])}>{escape(cell)}</td>"
             for i, cell in enumerate(row)
         ]
         body.append(f"<tr>{''.join(cells)}</tr>")
@@ -175,6 +196,11 @@ def _column(cells: pd.Series) -> list[str]:
         return [f"{cell:.2g}" if small and cell == cell else written(float(cell), 3) for cell in cells]
     digits = 0 if (known % 1 == 0).all() else max(0, 2 - math.floor(math.log10(known.max())))
     return [written(float(cell), digits) for cell in cells]
+
+
+def _origin(cell: Any) -> str:
+    src = getattr(cell, "src", "")
+    return f' data-src="{escape(src)}"' if src else ""
 
 
 def _aligned(is_number: bool) -> str:

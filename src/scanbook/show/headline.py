@@ -11,7 +11,7 @@ from typing import Any
 
 from IPython.display import HTML, display
 
-from scanbook import record
+from scanbook import cards, record
 from scanbook.metrics.verdicts import against_claim
 from scanbook.names import pretty
 from scanbook.report.words import Prose, short_interval
@@ -37,6 +37,7 @@ def conclude(study: Study) -> Prose:
     Returns the sentence that says where the tables lie.
     """
     folder = record.write(study)
+    cards.write(study, folder)
     text = json.dumps(card(study), indent=1)
     (folder / "card.json.new").write_text(text, encoding="utf-8")
     os.replace(folder / "card.json.new", folder / "card.json")
@@ -62,7 +63,10 @@ def _answer(study: Study) -> str:
         plates = [versus(study, key="headline-versus"), confusions(study, arms, key="headline-confusions")]
         parts.append(f'<div class="plates">{"".join(plate._repr_html_() for plate in plates)}</div>')
     numbers = "".join(_cost(study, arm) for arm in arms)
-    parts.append(f'<dl class="numbers">{numbers}</dl><p class="say">{escape(claim(study))}</p>')
+    parts.append(
+        f'<dl class="numbers">{numbers}</dl><p class="say">{escape(claim(study))} '
+        f'<a href="#how">How this was computed</a></p>'
+    )
     return "".join(parts)
 
 
