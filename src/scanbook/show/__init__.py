@@ -21,14 +21,15 @@ from scanbook.show.pictures import (
     samples,
     twins,
 )
+from scanbook.show.reader import checklist, glossary, how, model_cards, quiz
 from scanbook.show.robustness import ladder, shift_verdicts, shifted, steady
 from scanbook.show.searching import grid, spread
 from scanbook.show.tables import cost, experiment, files, networks, provenance, results, say, training, verdicts
 
 __all__ = [
-    "answer", "augmented", "balance", "budget", "claimed", "conclude", "confusions", "cost", "counts", "curves",
-    "experiment", "files", "flow", "gap", "grid", "grouping", "headline", "label_check", "ladder", "mistakes",
-    "networks", "one_image", "pairs", "provenance", "published", "residual_block", "results", "roc", "rules", "samples",
-    "say", "shift_verdicts", "shifted", "spread", "stages", "steady", "suspects", "telltales", "training", "twice",
-    "twins", "verdicts", "versus",
+    "answer", "augmented", "balance", "budget", "checklist", "claimed", "conclude", "confusions", "cost", "counts",
+    "curves", "experiment", "files", "flow", "gap", "glossary", "grid", "grouping", "headline", "how", "label_check",
+    "ladder", "mistakes", "model_cards", "networks", "one_image", "pairs", "provenance", "published", "quiz",
+    "residual_block", "results", "roc", "rules", "samples", "say", "shift_verdicts", "shifted", "spread", "stages",
+    "steady", "suspects", "telltales", "training", "twice", "twins", "verdicts", "versus",
 ]  # fmt: skip
