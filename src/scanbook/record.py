@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 RULE = "rule_"  # how scores.csv begins the name of a rule without anatomy; see `floor`
 TABLES = ("facts", "scores", "comparisons")
 COMPARISON_COLUMNS = ["assignment", "question", "a", "b", "metric", "difference", "low", "high", "p", "p_holm",
-                      "margin", "n_groups", "verdict", "sentence", "arm_a", "arm_b"]  # fmt: skip
+                      "margin", "n_groups", "verdict", "detectable", "needed", "seed_sd", "sentence", "arm_a",
+                      "arm_b"]  # fmt: skip
 
 
 def facts(study: "Study") -> pd.DataFrame:

@@ -69,7 +69,7 @@ def test_fewer_than_ten_groups_give_no_interval_and_the_reason():
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_at_0_and_100_percent_wilson_stands_in_and_says_so(value):
     low, high, method = interval(value, np.full(100, value), n_groups=20, unit="patients")
-    assert high - low == pytest.approx(0.1611, abs=2e-4)
+    assert high - low == pytest.approx(2.0930**2 / (20 + 2.0930**2), abs=1e-4)  # t of 19 degrees in place of 1.96
     assert low <= value <= high
     assert "Wilson on 20 patients" in method
 
@@ -81,13 +81,40 @@ def test_a_score_that_never_moves_has_no_interval():
 
 
 def test_draws_that_are_not_defined_are_left_out_or_end_the_interval():
-    draws = np.linspace(0, 1, 1001)
+    draws = np.linspace(0.4, 0.6, 1001)
+    whole = interval(0.5, draws, n_groups=30)
     draws[::50] = np.nan
     low, high, method = interval(0.5, draws, n_groups=30)
-    assert (low, high) == pytest.approx((0.025, 0.975), abs=0.002)
-    assert method == "bootstrap over 30 groups, 1,001 draws"
+    assert (low, high) == pytest.approx(whole[:2], abs=0.001)
+    assert method == "bootstrap over 30 groups, 1,001 draws; t of 29 degrees of freedom"
     draws[:300] = np.nan
     assert "not defined in 3" in interval(0.5, draws, n_groups=30).method
+
+
+def test_a_plain_proportion_of_one_image_a_group_gets_wilsons_interval():
+    right = np.arange(200) % 10 < 8
+    weights, _ = group_draws(np.arange(200).astype(str), np.zeros(200), n_draws=20_000)
+    low, high, _ = interval(0.8, weights @ right / 200, n_groups=200)
+    assert (low, high) == pytest.approx(wilson(160, 200), abs=0.002)
+
+
+def test_the_width_follows_the_rarest_class():
+    draws = np.random.default_rng(0).normal(0.8, 0.05, 2000)
+    widths = [np.diff(interval(0.8, draws, n_groups=60, rarest=m)[:2])[0] for m in (30, 10, 5)]
+    assert widths[0] < widths[1] < widths[2]
+    none = interval(0.8, draws, n_groups=60, rarest=4, unit="patients")
+    assert none.method == "no interval: 4 patients of the rarest class, fewer than 5"
+
+
+def test_draws_that_hardly_spread_are_worth_no_more_than_the_images():
+    draws = np.random.default_rng(0).normal(0.95, 0.001, 2000)
+    assert interval(0.95, draws, n_groups=20, n_images=80)[:2] == pytest.approx(wilson(76, 80, df=19))
+
+
+def test_a_score_beyond_0_and_1_has_the_plain_form():
+    draws = np.random.default_rng(0).normal(1.7, 0.1, 20_000)
+    low, high, _ = interval(1.7, draws, n_groups=101)
+    assert (low, high) == pytest.approx((1.7 - 0.1984, 1.7 + 0.1984), abs=0.005)
 
 
 def test_percentiles_of_nothing_are_nan():

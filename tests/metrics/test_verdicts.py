@@ -40,7 +40,7 @@ def test_the_sentence_has_its_fixed_grammar():
     row = compare(a, b, CLASSES, "sick", "auroc", 0.02, name_a="ResNet-18", name_b="VGG-16-BN", unit="patients")
     assert row["sentence"] == (
         f"ResNet-18 minus VGG-16-BN: {row['difference']:+.3f} AUROC (95 % interval {row['low']:+.3f} to "
-        f"{row['high']:+.3f}, 40 patients): cannot tell"
+        f"{row['high']:+.3f}, 40 patients): cannot tell (about {row['needed']:,.0f} patients would be needed)"
     )
 
 
@@ -128,6 +128,30 @@ def test_few_patients_give_no_interval_and_no_verdict():
     assert row["sentence"].endswith("(no interval, 8 patients): cannot tell")
 
 
+def test_an_equivalent_pair_says_within_what():
+    a, _ = pair(1.5, 1.5)
+    assert compare(a, a, CLASSES, "sick", "auroc", 0.02)["sentence"].endswith("): equivalent within 0.020")
+
+
+def test_networks_that_answer_alike_so_far_may_still_differ_on_the_next_patients():
+    a, _ = pair(1.5, 1.5)
+    row = compare(a, a.assign(logit_sick=1.01 * a["logit_sick"]), CLASSES, "sick", "accuracy", 0.02)
+    assert (row["difference"], row["verdict"]) == (0, "cannot tell")
+    assert row["high"] == pytest.approx(1.96**2 / (40 + 1.96**2), abs=1e-4)
+
+
+def test_the_spread_over_seeds_is_that_of_the_differences_seed_by_seed():
+    sheets = [pair(2.0, 1.0, seed=s) for s in range(3)]
+    same = [tuple(t.assign(label=sheets[0][0]["label"], seed=s) for t in two) for s, two in enumerate(sheets)]
+    a, b = (pd.concat([two[k] for two in same]) for k in (0, 1))
+    row = compare(a, b, CLASSES, "sick", "auroc", n_draws=100)
+    each = [compare(x, y, CLASSES, "sick", "auroc", n_draws=100)["difference"] for x, y in same]
+    assert row["difference"] == pytest.approx(np.mean(each))
+    assert row["difference"] < max(each)  # the mean is compared, never the best seed
+    assert row["seed_sd"] == pytest.approx(np.std(each, ddof=1))
+    assert np.isnan(compare(*same[0], CLASSES, "sick", "auroc", n_draws=100)["seed_sd"])
+
+
 def test_two_perfect_networks_on_few_patients_are_not_called_equivalent():
     row = compare(*pair(60, 50, n_groups=20), CLASSES, "sick", "accuracy", 0.02)
     assert row["difference"] == 0
@@ -165,7 +189,7 @@ def test_correction_over_a_page_can_take_a_verdict_back():
     rows = correct([{**base, "p": 0.03}, {**base, "p": 0.04}, {**base, "p": 0.001}])
     assert [row["verdict"] for row in rows] == ["cannot tell", "cannot tell", "better"]
     assert rows[0]["p_holm"] == pytest.approx(0.06)
-    assert rows[0]["sentence"].endswith("cannot tell")
+    assert rows[0]["sentence"].endswith("cannot tell (the interval leaves out 0, the corrected p is not below 0.05)")
     assert base["verdict"] == "better"
 
 

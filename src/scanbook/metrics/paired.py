@@ -11,7 +11,7 @@ from scipy.stats import norm, rankdata
 
 from . import weighted
 from .scores import Part, log_odds
-from .uncertainty import LEVEL, MIN_GROUPS, percentile
+from .uncertainty import LEVEL, Interval
 
 
 def pair(a: Part, b: Part, name_a: str, name_b: str) -> tuple[Part, Part]:
@@ -35,22 +35,37 @@ def pair(a: Part, b: Part, name_a: str, name_b: str) -> tuple[Part, Part]:
     return a._replace(seeds=common, logits=kept[0]), b._replace(seeds=common, logits=kept[1])
 
 
-def difference_bounds(gaps: np.ndarray, a: Part, b: Part, n_groups: int) -> tuple[float, float]:
-    """Interval of a difference from its draws (the first entry is the difference itself), or (NaN, NaN).
+def difference_bounds(
+    values: Sequence[np.ndarray], bounds: Sequence[Interval], *, alike: bool, n_groups: int
+) -> tuple[float, float]:
+    """Interval of the difference of two scores on the same groups, or (NaN, NaN) where either score has none.
 
-    n_groups   how many groups bear on the score (see `scores.bearing`)
+    values    float64 (1 + B,) of each network, the score itself and then its draws, the same draws for both
+    bounds    the interval of each score
+    alike     both gave the very same answers: they cannot differ, and the interval is the difference alone
+    n_groups  how many groups bear on the score
 
-    Two networks that differ in no draw may still differ in patients not yet seen: then the upper Wilson
-    bound of "0 of n groups" stands in, except for identical answers, which cannot differ.
+    Half the width is that of the two intervals, less what they have in common: h² = h_a² + h_b² - 2 r h_a h_b with r
+    the correlation of the draws (after Zou and Donner 2008; symmetric, so that it closes on the difference where two
+    networks agree in nearly everything). Two networks that differ in no draw may still differ in patients not
+    yet seen: then the upper Wilson bound of "0 of n groups" stands in.
     """
-    low, high = percentile(gaps[1:])
-    if n_groups < MIN_GROUPS or not np.isfinite(gaps[0]):
+    gaps = values[0] - values[1]
+    if alike:
+        return float(gaps[0]), float(gaps[0])
+    if not np.isfinite([*bounds[0][:2], *bounds[1][:2]]).all():
         return float("nan"), float("nan")
-    if high - low < 1e-12 and not np.array_equal(a.logits, b.logits):
+    kept = np.isfinite(gaps)
+    if np.ptp(gaps[kept]) < 1e-12:
         z = norm.ppf(0.5 + LEVEL / 2)
         reach = z**2 / (n_groups + z**2)
         return float(gaps[0] - reach), float(gaps[0] + reach)
-    return low, high
+    half = [(found.high - found.low) / 2 for found in bounds]
+    draws = [table[kept][1:] for table in values]
+    still = min(np.std(table) for table in draws) < 1e-12
+    shared = 0.0 if still else float(np.corrcoef(*draws)[0, 1])
+    reach = max(0.0, half[0] ** 2 + half[1] ** 2 - 2 * shared * half[0] * half[1]) ** 0.5
+    return max(-1.0, float(gaps[0] - reach)), min(1.0, float(gaps[0] + reach))
 
 
 def swap_p(

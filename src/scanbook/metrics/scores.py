@@ -176,7 +176,7 @@ def score_table(
     rows = []
     for metric, values in table.items():
         value = float(values[0])
-        bounds = interval(value, values[1:], n_groups=bearing(metric, part, group_of_row, classes, positive), unit=unit)
+        bounds = interval(value, values[1:], **evidence_of(metric, part, group_of_row, classes, positive), unit=unit)
         method = bounds.method if np.isfinite(value) else _why_not(metric, part, classes, positive)
         rows.append((metric, value, bounds.low, bounds.high, len(part.truth), draws.shape[1], method))
     return pd.DataFrame(rows, columns=["metric", "value", "low", "high", "n_images", "n_groups", "method"])
@@ -206,9 +206,14 @@ def _index(classes: Sequence[str], positive: str | None) -> int:
     return list(classes).index(str(positive))
 
 
-def bearing(metric: str, part: Part, group_of_row: np.ndarray, classes: Sequence[str], positive: str | None) -> int:
-    """How many groups the score is computed among: all of them, or those that show (or are given) one
-    class.
+def evidence_of(
+    metric: str, part: Part, group_of_row: np.ndarray, classes: Sequence[str], positive: str | None
+) -> dict[str, int]:
+    """What a score rests on, as `uncertainty.interval` asks: n_groups, rarest, n_images.
+
+    All groups and images, or those that show (or are given) one class. A score that sets classes against
+    each other or averages over them is as sure as its rarest class; an accuracy and a rate within one class
+    count each group alike.
     """
     if metric.startswith("recall_"):
         rows = part.truth == list(classes).index(metric.removeprefix("recall_"))
@@ -217,8 +222,12 @@ def bearing(metric: str, part: Part, group_of_row: np.ndarray, classes: Sequence
     elif len(classes) == 2 and metric == "precision":
         rows = (part.logits.argmax(2) == _index(classes, positive)).all(0)
     else:
-        return len(np.unique(group_of_row))
-    return len(np.unique(group_of_row[rows]))
+        rows = np.ones(len(part.truth), dtype=bool)
+    n_groups = len(np.unique(group_of_row[rows]))
+    rarest = n_groups
+    if rows.all() and metric != "accuracy":
+        rarest = min(len(np.unique(group_of_row[part.truth == k])) for k in range(len(classes)))
+    return {"n_groups": n_groups, "rarest": rarest, "n_images": int(rows.sum())}
 
 
 def _why_not(metric: str, part: Part, classes: Sequence[str], positive: str | None) -> str:

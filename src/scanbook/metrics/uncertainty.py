@@ -8,10 +8,13 @@ groups): every score of every network is then computed for all draws at once, on
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 MIN_GROUPS = 10
-"""Below this no interval is given: a percentile bootstrap over so few groups covers far less than it says."""
+"""Below this no interval is given: in docs/results/coverage.csv it would say next to nothing, or miss too often."""
+
+MIN_RAREST = 5
+"""Groups of the rarest class, below which none is given either: t of so few degrees of freedom spans half the scale."""
 
 LEVEL = 0.95
 
@@ -70,17 +73,18 @@ def group_weights(groups: np.ndarray, labels: np.ndarray, n_draws: int = 2000, s
     return weights[:, group_of_row]
 
 
-def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
+def wilson(successes: float, n: float, level: float = LEVEL, df: float = np.inf) -> tuple[float, float]:
     """Wilson's score interval of a proportion (Wilson 1927): stays inside 0 to 1 and has a width at 0 and
     100 %.
 
-    successes, n   counts, n above 0
+    successes, n   counts, n above 0; neither need be whole
+    df             degrees of freedom of t, which takes the normal's place where n was estimated from few groups
 
     Returns (low, high) in [0, 1].
     """
     if n <= 0 or not 0 <= successes <= n:
         raise ValueError(f"wilson: {successes:g} of {n:g}; needs n above 0 and 0 <= successes <= n")
-    z = norm.ppf(0.5 + level / 2)
+    z = t.ppf(0.5 + level / 2, df) if np.isfinite(df) else norm.ppf(0.5 + level / 2)
     share = successes / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
@@ -96,32 +100,57 @@ def percentile(draws: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def interval(value: float, draws: np.ndarray, *, n_groups: int, unit: str = "groups") -> Interval:
+def interval(
+    value: float,
+    draws: np.ndarray,
+    *,
+    n_groups: int,
+    rarest: int | None = None,
+    n_images: float = np.inf,
+    unit: str = "groups",
+) -> Interval:
     """Interval of one score from its draws, or the reason why there is none.
 
     value     the score on the images themselves
     draws     float64 (B,), the score in each draw of groups
     n_groups  how many groups bear on this score: for a sensitivity those with a sick image, for an AUROC all
+    rarest    of these, how many show the rarest class; None: the score is about one class, or about none
+    n_images  images that bear on it; they cannot count for more independent ones than they are
     unit      what a group is, for the text: patients, blocks, images
 
-    In order: a score that is not defined has no interval; fewer than `MIN_GROUPS` groups, none either; at 0
-    or 100 % every draw gives the same value, so Wilson's interval on the number of groups stands in (each
-    group counted as one success or failure, which is cautious where a group has several images); when all
-    draws agree elsewhere (a network that always answers the same), none; otherwise the percentiles of the
-    draws.
+    The rule (why: docs/methods.md, "Intervals"): the spread of the draws says how many independent images
+    the groups are worth, value (1 - value) / variance, and Wilson's interval is taken at that number, with t
+    of rarest - 1 degrees of freedom. The variance is that of the draws times m / (m - 1), m being `rarest`, because a
+    draw from m groups spreads that much less than m groups from the world do. At 0 or 100 % the draws have
+    no spread, and every group counts as one image. A score outside 0 to 1 (a loss) has no such form and gets
+    value ± t times the spread.
+
+    There is none for a score that is not defined, with fewer than `MIN_GROUPS` groups or `MIN_RAREST` of the rarest
+    class, where more than a tenth of the draws is not defined, and where all draws agree elsewhere than at
+    0 or 100 % (a network that always answers the same).
     """
     nan = float("nan")
+    rarest = n_groups if rarest is None else rarest
     if not np.isfinite(value):
         return Interval(nan, nan, "not defined")
     if n_groups < MIN_GROUPS:
         return Interval(nan, nan, f"no interval: {n_groups} {unit}, fewer than {MIN_GROUPS}")
+    if rarest < MIN_RAREST:
+        return Interval(nan, nan, f"no interval: {rarest} {unit} of the rarest class, fewer than {MIN_RAREST}")
     defined = draws[np.isfinite(draws)]
     if len(defined) < 0.9 * len(draws):
         share = 100 * (1 - len(defined) / len(draws))
         return Interval(nan, nan, f"no interval: not defined in {share:.0f} % of the draws")
+    df = rarest - 1
+    if min(abs(value), abs(1 - value)) < 1e-12:
+        low, high = wilson(round(value) * n_groups, n_groups, df=df)
+        return Interval(low, high, f"Wilson on {n_groups} {unit}: at {100 * value:.0f} % the draws do not spread")
     if np.ptp(defined) < 1e-12:
-        if min(abs(value), abs(1 - value)) < 1e-12:
-            low, high = wilson(round(value) * n_groups, n_groups)
-            return Interval(low, high, f"Wilson on {n_groups} {unit}: at {100 * value:.0f} % the bootstrap is a point")
         return Interval(nan, nan, "no interval: every draw gives the same value")
-    return Interval(*percentile(defined), f"bootstrap over {n_groups} {unit}, {len(draws):,} draws")
+    variance = float(np.var(defined, ddof=1)) * rarest / df
+    method = f"bootstrap over {n_groups} {unit}, {len(draws):,} draws; t of {df} degrees of freedom"
+    if not 0 < value < 1:
+        half = float(t.ppf(0.5 + LEVEL / 2, df)) * variance**0.5
+        return Interval(value - half, value + half, method)
+    worth = min(value * (1 - value) / variance, n_images)
+    return Interval(*wilson(value * worth, worth, df=df), method)

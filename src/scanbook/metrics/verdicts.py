@@ -12,8 +12,9 @@ import pandas as pd
 
 from . import weighted
 from .paired import difference_bounds, pair, swap_p
-from .scores import as_part, bearing, mean_scores
-from .uncertainty import LEVEL, group_draws
+from .power import detectable, needed
+from .scores import as_part, evidence_of, mean_scores
+from .uncertainty import LEVEL, group_draws, interval
 
 METRIC_NAMES = {
     "accuracy": "accuracy",
@@ -52,14 +53,15 @@ def compare(
     metric                        a name of `weighted.metric_names`
     margin                        differences within ± margin do not matter; 0 states none
 
-    The interval is the middle 95 % of the differences over draws of groups. p is that of a permutation by
-    group: in each of `n_draws` shuffles the answers of the two networks change places in a random half of
-    the groups. The verdict follows `decide`. With fewer than `MIN_GROUPS` groups there is no interval,
-    hence no verdict.
+    The interval comes from those of the two scores and from what their draws of groups have in common
+    (`paired.difference_bounds`). p is that of a permutation by group: in each of `n_draws` shuffles the answers
+    of the two networks change places in a random half of the groups. The verdict follows `decide`. Where a score
+    has no interval, neither has the difference, and there is no verdict.
 
     Returns a row of comparisons.csv (assignment, question, a, b, metric, difference, low, high, p, p_holm
-    (NaN until `correct` fills it), margin, n_groups, verdict) with value_a, value_b, n_images, seeds, unit
-    and sentence. Raises ValueError when the images or their labels differ, or no seed is common.
+    (NaN until `correct` fills it), margin, n_groups, verdict, detectable, needed) with value_a, value_b, seed_sd
+    (of the difference, over the seeds; NaN with one), n_images, seeds, unit and sentence. detectable and needed:
+    see `power`. Raises ValueError when the images or their labels differ, or no seed is common.
     """
     if metric not in (known := weighted.metric_names(classes)):
         raise ValueError(f"compare: unknown metric {metric!r}; known: {', '.join(known)}")
@@ -69,22 +71,35 @@ def compare(
     draws, group_of_row = group_draws(a.groups, a.truth, n_draws, seed)
     weights = np.vstack([np.ones(draws.shape[1]), draws])
     values = [mean_scores(part, weights, group_of_row, classes, positive, [metric])[metric] for part in (a, b)]
-    gaps = values[0] - values[1]
-    n_bearing = min(bearing(metric, part, group_of_row, classes, positive) for part in (a, b))
+    rests = [evidence_of(metric, part, group_of_row, classes, positive) for part in (a, b)]
+    bounds = [interval(float(v[0]), v[1:], **rest) for v, rest in zip(values, rests, strict=True)]
+    n_bearing, df = (min(rest[name] for rest in rests) for name in ("n_groups", "rarest"))
+    alike = bool(np.array_equal(a.logits, b.logits))
+    low, high = difference_bounds(values, bounds, alike=alike, n_groups=n_bearing)
+    gap, shown = float(values[0][0] - values[1][0]), detectable((high - low) / 2, df - 1)
+    by_seed = [
+        np.subtract(*(mean_scores(part._replace(logits=part.logits[[k]], seeds=[0]), weights[:1], group_of_row, classes,
+                                  positive, [metric])[metric] for part in (a, b)))[0]
+        for k in range(len(a.seeds))
+    ]  # fmt: skip
     row = {
         "assignment": assignment,
         "question": question,
         "a": name_a,
         "b": name_b,
         "metric": metric,
-        "difference": float(gaps[0]),
-        **dict(zip(("low", "high"), difference_bounds(gaps, a, b, n_bearing), strict=True)),
+        "difference": gap,
+        "low": low,
+        "high": high,
         "p": swap_p(a, b, group_of_row, classes, positive, metric, n_draws, seed),
         "p_holm": float("nan"),
         "margin": float(margin),
         "n_groups": draws.shape[1],
+        "detectable": shown,
+        "needed": needed(shown, gap, margin, draws.shape[1]),
         "value_a": float(values[0][0]),
         "value_b": float(values[1][0]),
+        "seed_sd": float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else float("nan"),
         "n_images": len(a.truth),
         "seeds": len(a.seeds),
         "unit": unit,
@@ -184,8 +199,13 @@ def _judged(row: dict) -> dict:
     if not np.isfinite(row["low"]):
         bounds = "no interval"
     head = f"{row['a']} minus {row['b']}: {row['difference']:+.3f} {name}"
+    ending = f"equivalent within {row['margin']:.3f}" if verdict == "equivalent" else verdict
+    if verdict == "cannot tell" and np.isfinite(row["needed"]):
+        ending += f" (about {row['needed']:,.0f} {row['unit']} would be needed)"
+    elif verdict == "cannot tell" and np.isfinite(row["low"]) and row["low"] * row["high"] > 0:
+        ending += " (the interval leaves out 0, the corrected p is not below 0.05)"
     return {
         **row,
         "verdict": verdict,
-        "sentence": f"{head} ({bounds}, {row['n_groups']} {row['unit']}): {verdict}",
+        "sentence": f"{head} ({bounds}, {row['n_groups']} {row['unit']}): {ending}",
     }
