@@ -142,17 +142,17 @@ def _move(picture: np.ndarray, pixels: float, rng: np.random.Generator) -> np.nd
 
 
 SHIFTS = {
-    "brightness": Shift("brightness", "% of the grey scale added or taken away", (3, 6, 10, 15, 20, 25), _brighten,
+    "brightness": Shift("brightness", "% of the grey scale added or taken away", (2, 4, 7, 10, 15, 20), _brighten,
                         "a grey value added to or taken from every pixel"),
-    "contrast": Shift("contrast", "% more or less", (10, 20, 30, 40, 50, 60), _contrast,
+    "contrast": Shift("contrast", "% more or less", (5, 10, 20, 30, 40, 50), _contrast,
                       "the distance of every pixel from the picture's mean, stretched or shrunk"),
     "blur": Shift("blur", "Gaussian, sigma in % of the longer side", (0.5, 1, 1.5, 2, 3, 4), _blur,
                   "a Gaussian blur"),
-    "noise": Shift("noise", "standard deviation, % of the grey scale", (2, 4, 6, 10, 15, 20), _noise,
+    "noise": Shift("noise", "standard deviation, % of the grey scale", (1, 2, 3, 5, 8, 12), _noise,
                    "normal noise, every pixel by itself"),
     "jpeg": Shift("JPEG", "quality", (90, 70, 50, 30, 20, 10), _compress,
                   "saved as JPEG and read again, at the size that the network is shown"),
-    "rotation": Shift("rotation", "degrees, either way", (2, 4, 7, 10, 15, 20), _turn,
+    "rotation": Shift("rotation", "degrees, either way", (1, 2, 4, 7, 10, 15), _turn,
                       "turned about its middle; what comes in from outside is black"),
     "move": Shift("sideways", "pixels in one of four directions", (1, 2, 3, 4, 6, 8), _move,
                    "moved sideways, up or down; the edge is repeated where nothing is known"),
