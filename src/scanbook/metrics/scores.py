@@ -7,7 +7,7 @@ network's images are not all tied at 1.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -206,9 +206,17 @@ def _index(classes: Sequence[str], positive: str | None) -> int:
     return list(classes).index(str(positive))
 
 
+class Rest(TypedDict):
+    """How much bears on a score; the arguments of `uncertainty.interval` that are called so."""
+
+    n_groups: int
+    rarest: int
+    n_images: int
+
+
 def evidence_of(
     metric: str, part: Part, group_of_row: np.ndarray, classes: Sequence[str], positive: str | None
-) -> dict[str, int]:
+) -> Rest:
     """What a score rests on, as `uncertainty.interval` asks: n_groups, rarest, n_images.
 
     All groups and images, or those that show (or are given) one class. A score that sets classes against

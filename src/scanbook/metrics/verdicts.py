@@ -73,10 +73,10 @@ def compare(
     values = [mean_scores(part, weights, group_of_row, classes, positive, [metric])[metric] for part in (a, b)]
     rests = [evidence_of(metric, part, group_of_row, classes, positive) for part in (a, b)]
     bounds = [interval(float(v[0]), v[1:], **rest) for v, rest in zip(values, rests, strict=True)]
-    n_bearing, df = (min(rest[name] for rest in rests) for name in ("n_groups", "rarest"))
+    n_bearing, rarest = (min(rest["n_groups"] for rest in rests), min(rest["rarest"] for rest in rests))
     alike = bool(np.array_equal(a.logits, b.logits))
     low, high = difference_bounds(values, bounds, alike=alike, n_groups=n_bearing)
-    gap, shown = float(values[0][0] - values[1][0]), detectable((high - low) / 2, df - 1)
+    gap, shown = float(values[0][0] - values[1][0]), detectable((high - low) / 2, max(1, rarest - 1))
     by_seed = [
         np.subtract(*(mean_scores(part._replace(logits=part.logits[[k]], seeds=[0]), weights[:1], group_of_row, classes,
                                   positive, [metric])[metric] for part in (a, b)))[0]
