@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from scanbook import naming, openings, tuning
@@ -38,6 +39,8 @@ def facts(study: "Study") -> pd.DataFrame:
     note("n_files", len(manifest), "files")
     note("n_images", len(used), "images")
     note("n_groups", used["group"].nunique(), unit)
+    note("n_largest_group", int(used["group"].value_counts().iloc[0]), "images")
+    note("n_without_patient", int((used["patient"] == "").sum()), "images")
     note("n_excluded", int((manifest["status"] != "used").sum()), "files")
     note("n_classes", len(study.classes), "classes")
     note("n_folds", study.data.split(spec.split.scheme)["fold"].nunique(), "folds")
@@ -74,6 +77,14 @@ def facts(study: "Study") -> pd.DataFrame:
             note(f"{arm}_images_per_second", float(runs["images_per_second"].median()), "images/s", len(runs))
             note(f"{arm}_epochs", float(runs["epochs"].mean()), "epochs", len(runs))
             note(f"{arm}_best_epoch", float(runs["best_epoch"].mean()), "epochs", len(runs))
+            if spec.arms[arm].training.initial_bias and spec.arms[arm].training.loss == "cross_entropy":
+                shares = np.array(runs["class_prior"].iloc[0])  # what they cost, given as the answer to every image
+                note(f"{arm}_share_loss", float(-(shares * np.log(shares)).sum()))
+        note("even_odds_loss", float(np.log(len(study.classes))))
+        begun = study.history[study.history["epoch"] == 1].groupby("arm", sort=False).first()
+        for arm, row in begun.iterrows():
+            note(f"{arm}_first_train_loss", float(row["train_loss"]))
+            note(f"{arm}_first_val_loss", float(row["val_loss"]))
     return pd.DataFrame(rows)
 
 

@@ -16,7 +16,7 @@ from scanbook.record import RULE
 from scanbook.report import figures
 from scanbook.report import provenance as origin
 from scanbook.report.plates import Plate, show_table
-from scanbook.report.words import Prose, short_interval
+from scanbook.report.words import Prose, cited
 
 PAIR = ("resnet", "vgg")
 
@@ -129,13 +129,13 @@ def claims(book: Book) -> Plate:
         for words, role in (("images dealt one by one", "as_source"), ("kept apart", "honest")):
             table = book.records.get(name, {}).get("scores")
             found = None if table is None else record.score(table, e.lesson.get(role, ""), "accuracy")
-            row[f"{words}: accuracy"] = short_interval(found)
+            row[f"{words}: accuracy"] = cited(found)
         rows.append(row)
     caption = "Accuracy of the smallest network under two splits, beside what was claimed of other networks."
     if any(e.phantoms for e in book.experiments.values()):
         caption += " Phantoms: not comparable with any claim."
     return show_table(pd.DataFrame(rows), caption, title="Claimed, as the source split, honest", key="claims",
-                      src="scores.csv")  # fmt: skip
+                      src="scores.csv, params")  # fmt: skip
 
 
 def matrix(book: Book) -> Plate:
@@ -168,7 +168,7 @@ def costs(book: Book) -> Plate:
                     "assignment": book.experiments[name].title, "network": pretty(book.experiments[name].arms[arm].network),
                     "parameters, millions": facts[f"{arm}_parameters"] / 1e6, "training, s": facts[f"{arm}_seconds"],
                     "images/s": facts[f"{arm}_images_per_second"],
-                    "AUROC": short_interval(record.score(tables["scores"], arm, "auroc")),
+                    "AUROC": cited(record.score(tables["scores"], arm, "auroc")),
                 })  # fmt: skip
     return show_table(pd.DataFrame(rows), f"{len(rows)} networks; times on this machine, side by side with other work.",
                       title="Quality beside cost", key="costs", src="facts.csv")  # fmt: skip
@@ -201,7 +201,9 @@ def missing(book: Book) -> Plate:
         if left := [arm for arm in full.arms if arm not in e.arms]:
             rows.append({"assignment": e.title, "missing": ", ".join(left), "why": "arms of the full profile"})
     table = pd.DataFrame(rows or [{"assignment": "all", "missing": "nothing", "why": ""}])
-    return show_table(table, "What this profile leaves out, by name.", title="Not run", key="missing", src="params")
+    return show_table(
+        table, "What this profile leaves out, by name.", title="Not run", key="missing", src="facts.csv, params"
+    )
 
 
 def provenance(book: Book) -> Plate:

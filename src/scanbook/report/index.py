@@ -71,7 +71,7 @@ def _card(card: Mapping[str, Any]) -> str:
     head = f'<a href="{href}">{title}</a>' if href and state != "missing" else title
     photo = f'<img class="photo" src="{picture}" alt="" width="640" height="360">' if picture else ""
     tags = [f'<span class="badge">{escape(str(card["badge"]))}</span>'] if card.get("badge") else []
-    tags += [f"<span>{escape(str(card['counts']))}</span>"] if card.get("counts") else []
+    tags += [f'<span data-src="facts.csv">{escape(str(card["counts"]))}</span>'] if card.get("counts") else []
     parts = [f"<h2>{head}</h2>"]
     parts += [f'<p class="tags">{" ".join(tags)}</p>'] if tags else []
     parts += [f'<p class="question">{escape(str(card["question"]))}</p>'] if card.get("question") else []
@@ -83,8 +83,16 @@ def _card(card: Mapping[str, Any]) -> str:
         parts.append(f'<p class="state"><strong>{_STATES[state]}</strong> {reason}{link}</p>')
     else:
         parts += [_scale(card["rows"], str(card.get("title") or card["name"]))] if card.get("rows") else []
-        parts += [f'<p class="verdict">{escape(str(card["verdict"]))}</p>'] if card.get("verdict") else []
-        parts += [f'<p class="claim">{escape(str(card["claim"]))}</p>'] if card.get("claim") else []
+        parts += (
+            [f'<p class="verdict" data-src="comparisons.csv">{escape(str(card["verdict"]))}</p>']
+            if card.get("verdict")
+            else []
+        )
+        parts += (
+            [f'<p class="claim" data-src="scores.csv, params">{escape(str(card["claim"]))}</p>']
+            if card.get("claim")
+            else []
+        )
     name = escape(str(card["name"]))
     inside = "\n".join(parts)
     look = state if state in ("done", "missing") else "failed"
@@ -106,7 +114,8 @@ def _scale(rows: Sequence[Mapping[str, Any]], title: str) -> str:
         body.append(
             f'<tr><th scope="row">{escape(str(row["network"]))}</th>'
             f'<td class="track tone-{role}" aria-hidden="true"><span>{drawing}</span></td>'
-            f'<td class="num">{_two(value)} <span class="small">({_two(low)} to {_two(high)})</span></td></tr>'
+            f'<td class="num" data-src="scores.csv:{escape(str(row.get("role", "")))}:auroc">{_two(value)} '
+            f'<span class="small">({_two(low)} to {_two(high)})</span></td></tr>'
         )
     return (
         f'<table class="scale" aria-label="{escape(title)}: area under the ROC curve by network">'
@@ -149,4 +158,4 @@ def _cell(row: Any) -> str:
         return '<td class="none">–</td>'
     step = sum(row.auroc >= edge for edge in _STEPS)
     between = f"<span>{row.low:.3f} to {row.high:.3f}</span>" if row.low == row.low else ""
-    return f'<td class="s{step}">{row.auroc:.3f}{between}</td>'
+    return f'<td class="s{step}" data-src="scores.csv">{row.auroc:.3f}{between}</td>'

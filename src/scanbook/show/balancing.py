@@ -114,10 +114,9 @@ def _about_bias(study: Study, arms: Mapping[str, Arm], done: pd.DataFrame) -> li
     for name, arm in arms.items():
         if not arm.training.initial_bias or arm.training.loss != "cross_entropy":
             continue
-        shares = np.array(done.loc[name, "class_prior"])
-        loss = -(shares * np.log(shares)).sum()
+        facts = study.facts.set_index("key")["value"]
         words.append(f"{name} starts with the class shares as its answer: given for every training image they cost a loss "
-                     f"of {loss:.3f}, even odds {np.log(len(shares)):.3f}.")  # fmt: skip
+                     f"of {facts[f'{name}_share_loss']:.3f}, even odds {facts['even_odds_loss']:.3f}.")  # fmt: skip
         for other in (other for other in arms if _differ_in_bias(arm, arms[other])):
             with_bias, without = (_first_epoch(study, one) for one in (name, other))
             words.append(f"After the first epoch its validation loss is {with_bias['val_loss']:.3f} and its training loss "
@@ -171,6 +170,6 @@ def _picture(study: Study, run: Run, blends: Blends) -> tuple[Image, str]:
             labels += [study.classes[k]] * 3
             captions += [study.data.names.group(groups[first]), f"blend: {1 - share:.0%} left, {share:.0%} right",
                          study.data.names.group(groups[second])]  # fmt: skip
-            told.append(f"{study.classes[k]} {1 - share:.0%} and {share:.0%}")
+            told.append(study.classes[k])
     alt = f"{len(told)} synthetic images, each between its two parents: {'; '.join(told)}."
     return figures.samples_by_class(np.stack(pixels), labels, captions), alt

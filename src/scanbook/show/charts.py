@@ -181,7 +181,7 @@ def claimed(study: Study) -> Plate:
     caption = (f"One network, one budget, two splits, scored by {metric_label(metric)} ({n}). The rule looks up the most "
                f"similar training thumbnail and copies its label.{kept}")  # fmt: skip
     return Plate(figures.claim_ladder(pd.DataFrame(steps), metric), caption, f"{alt}.", table,
-                 title="Claimed, as the source split, honest", key="claimed", src="scores.csv")  # fmt: skip
+                 title="Claimed, as the source split, honest", key="claimed", src="scores.csv, params")  # fmt: skip
 
 
 def gap(study: Study) -> Plate:
@@ -202,6 +202,7 @@ def gap(study: Study) -> Plate:
     caption = (f"AUROC on validation minus AUROC on test is {lost:+.3f} on the mean of {len(pairs)} networks. "
                f"Bars are 95 % intervals; the two parts hold different {study.experiment.data.unit}.")  # fmt: skip
     forest = table.assign(metric=table["part"] + " AUROC")
+    table["minus test"] = (table["value"] - table["network"].map(pairs["test"])).where(table["part"] == "validation")
     alt = "; ".join(f"{r.network} {r.part} {r.value:.3f}" for r in table.itertuples())
     return Plate(figures.scores_forest(forest), caption, f"{alt}.", table, title="Validation and test", key="gap",
                  src="scores.csv")  # fmt: skip

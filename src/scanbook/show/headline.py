@@ -57,14 +57,14 @@ def _html(study: Study, inside: str) -> str:
 def _answer(study: Study) -> str:
     warning = shortcut(study)
     parts = [f'<p class="note" data-src="scores.csv">{escape(warning)}.</p>'] if warning else []
-    parts.append(f'<p class="answer">{escape(verdict(study))}</p>')
+    parts.append(f'<p class="answer" data-src="comparisons.csv">{escape(verdict(study))}</p>')
     arms = study.done_arms(*MAIN)
     if arms:
         plates = [versus(study, key="headline-versus"), confusions(study, arms, key="headline-confusions")]
         parts.append(f'<div class="plates">{"".join(plate._repr_html_() for plate in plates)}</div>')
     numbers = "".join(_cost(study, arm) for arm in arms)
     parts.append(
-        f'<dl class="numbers">{numbers}</dl><p class="say">{escape(claim(study))} '
+        f'<dl class="numbers">{numbers}</dl><p class="say" data-src="scores.csv, params">{escape(claim(study))} '
         f'<a href="#how">How this was computed</a></p>'
     )
     return "".join(parts)

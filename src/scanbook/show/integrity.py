@@ -29,7 +29,7 @@ def flow(study: Study) -> Plate:
     words = [f"{row.step} {row.files}" + (f" after {row.left}" if row.left else "") for row in steps.itertuples()]
     picture = figures.flow_diagram(steps, study.experiment.data.unit)
     return Plate(picture, f"Where every file went.{many}{why}", f"Flow of files: {'; '.join(words)}.", steps,
-                 title="From files to images tested", key="flow", src="manifest.csv")  # fmt: skip
+                 title="From files to images tested", key="flow", src="manifest.csv, split.csv")  # fmt: skip
 
 
 def pairs(study: Study, most: int = 12) -> Plate:
@@ -45,7 +45,7 @@ def pairs(study: Study, most: int = 12) -> Plate:
     readable = int(data.manifest["pixel_hash"].ne("").sum())
     caption = (f"{len(data.pairs)} pairs among {readable} readable images, looked for in all eight turns; near means that "
                f"fine structure correlates at {NEAR} or more. Here {ways[policy]}. {_conflicts(study)}")  # fmt: skip
-    about = {"title": "Pictures that occur twice", "key": "pairs", "src": "manifest.csv"}
+    about = {"title": "Pictures that occur twice", "key": "pairs", "src": "images"}
     if found.empty:
         return show_table(audit.equal_pictures(data), caption, **about)
     labels, words, pictures = [], [], []
@@ -64,13 +64,13 @@ def pairs(study: Study, most: int = 12) -> Plate:
 def twice(study: Study) -> Plate:
     """How many pictures occur twice, by kind and by what they touch."""
     caption = "Every pair counted once; of n equal files the first is paired with each other one."
-    return show_table(audit.equal_pictures(study.data), caption, title="Pairs by kind", key="twice", src="manifest.csv")
+    return show_table(audit.equal_pictures(study.data), caption, title="Pairs by kind", key="twice", src="images")
 
 
 def published(study: Study) -> Plate:
     """What crosses the parts a set was published in, and how far they differ."""
     found, unit = audit.published(study.data), study.experiment.data.unit
-    about = {"title": "The published split", "key": "published", "src": "manifest.csv"}
+    about = {"title": "The published split", "key": "published", "src": "images"}
     if found is None:
         nothing = pd.DataFrame({"what": ["a published test part"], "value": ["none"]})
         return show_table(nothing, "This set comes without a test part of its own.", **about)

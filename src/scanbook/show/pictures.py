@@ -55,7 +55,8 @@ def augmented(study: Study, per_class: int = 1, versions: int = 8) -> Plate:
     names = pd.Index([study.data.names.image(image_id) for image_id in ids], name="image")
     table = pd.DataFrame(words, columns=[f"epoch {e}" for e in range(1, versions + 1)], index=names)
     return Plate(grid, caption, f"{len(rows)} training images, each with {versions} augmented versions.",
-                 table.reset_index(), kind="photo", title="The augmented grid", key="augmented", least=760)  # fmt: skip
+                 table.reset_index(), kind="photo", title="The augmented grid", key="augmented", src="draws",
+                 least=760)  # fmt: skip
 
 
 def mistakes(study: Study, arm: str | None = None, each: int = 4) -> Plate:
@@ -114,7 +115,7 @@ def twins(study: Study, cut: float = 0.98, shown: int = 6) -> Plate:
                f"{second['share']:.0%} when {unit} are kept apart "
                f"({honest} split).")  # fmt: skip
     return Plate(picture, caption, f"{len(order)} pairs of nearly equal images.", table, kind="photo",
-                 title="Twins across the split", key="twins", src="split.csv")  # fmt: skip
+                 title="Twins across the split", key="twins", src="images")  # fmt: skip
 
 
 def label_check(study: Study, shown: int = 8) -> Plate:

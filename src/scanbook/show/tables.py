@@ -11,7 +11,7 @@ from scanbook.models import networks as nets
 from scanbook.names import command, pretty
 from scanbook.report import provenance as origin
 from scanbook.report.plates import Plate, show_table
-from scanbook.report.words import Prose, short_interval
+from scanbook.report.words import Prose, cited
 from scanbook.report.words import say as fill
 from scanbook.show.values import values
 from scanbook.study import Study
@@ -71,7 +71,7 @@ def networks(study: Study) -> Plate:
     caption = f"{len(rows)} arms." + (
         f" A light sibling runs in place of the named network in: {', '.join(siblings)}." if siblings else ""
     )
-    return show_table(pd.DataFrame(rows), caption, title="Networks", key="networks", src="params")
+    return show_table(pd.DataFrame(rows), caption, title="Networks", key="networks", src="facts.csv, params")
 
 
 def experiment(study: Study) -> Plate:
@@ -121,7 +121,7 @@ def training(study: Study) -> Plate:
     if "weights" in runs:  # which keys of a weight file matched, once for each arm
         arms_of = runs.dropna(subset=["weights"]).groupby("weights", sort=False)["arm"].unique()
         caption += " " + "; ".join(f"{', '.join(arms)}: {text}" for text, arms in arms_of.items()) + "."
-    return show_table(table, caption, title="Training", key="training", src="facts.csv")
+    return show_table(table, caption, title="Training", key="training", src="state.json, facts.csv")
 
 
 def _by_arm(runs: pd.DataFrame) -> pd.DataFrame:
@@ -147,7 +147,7 @@ def cost(study: Study) -> Plate:
         rows.append({
             "network": study.label_of(arm), "arm": arm, "parameters": int(runs["parameters"].iloc[0]),
             "seconds": float(runs["seconds"].sum()), "images/s": float(runs["images_per_second"].median()),
-            "AUROC": short_interval(record.score(study.scores, arm, "auroc")),
+            "AUROC": cited(record.score(study.scores, arm, "auroc")),
         })  # fmt: skip
     caption = f"Training time summed over folds and seeds, on {study.machine}."
     return show_table(pd.DataFrame(rows), caption, title="What each network costs", key="cost", src="facts.csv")
@@ -158,11 +158,11 @@ def results(study: Study) -> Plate:
     metrics = BINARY if len(study.classes) == 2 else (*MULTI, *(f"recall_{name}" for name in study.classes))
     rows, n = [], study.scores[study.scores["split"] == "test"]
     for arm in study.done_arms():
-        if study.experiment.arms[arm].aside:  # asked which labels are doubtful or what a map is worth, not how good it is
+        if study.experiment.arms[arm].aside:  # asked about labels or maps, not how good it is
             continue
         row = {"network": pretty(study.experiment.arms[arm].network), "arm": arm}
         for metric in metrics:
-            row[metric.replace("_", " ").replace("auroc", "AUROC").replace("f1", "F1")] = short_interval(
+            row[metric.replace("_", " ").replace("auroc", "AUROC").replace("f1", "F1")] = cited(
                 record.score(study.scores, arm, metric)
             )
         rows.append(row)
