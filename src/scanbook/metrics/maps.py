@@ -5,14 +5,14 @@ order of their cells. Every limit is written here once and is ours, because the 
 (Adebayo et al. 2018, Petsiuk et al. 2018) state none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from .uncertainty import group_draws, interval
+from .redrawn import Draws, Kind
 
 LIMIT = 0.5
 """Rank correlation above which two maps are taken for the same picture: a quarter of the order is then shared."""
@@ -46,8 +46,13 @@ CHECKS = {
               "whether what it marks matters more to the answer than as much at random"),
     )
 }  # fmt: skip
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("map_pointing", "map_pointing_edges", "map_pointing_blob"), "share"),
+    **dict.fromkeys(("map_pointing_chance", "map_energy", "map_energy_chance"), "mean"),
+}  # all others are differences, or correlations, which lie between -1 and 1 like them
 OUTCOMES = ("passed", "failed", "cannot tell", "not run")
 STATES = ("shown as evidence", "fails", "not shown as evidence")
+POINTS = ("more often than chance", "less often than chance", "cannot tell")
 
 
 def likeness(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -102,22 +107,18 @@ def energy(maps: np.ndarray, covered: np.ndarray) -> np.ndarray:
     return np.where(total > 0, inside / np.where(total > 0, total, 1), covered.mean((1, 2)))
 
 
-def mean_row(
-    metric: str, values: np.ndarray, groups: Sequence[str], labels: Sequence[str], *, unit: str = "groups",
-    n_draws: int = 2000, seed: int = 0,
-) -> dict[str, Any]:  # fmt: skip
-    """Mean over the images with its 95 % interval, groups redrawn: metric, value, low, high, n_images, n_groups, method.
+def rows_of(
+    found: Mapping[str, np.ndarray], groups: Sequence[str], labels: Sequence[str], unit: str = "groups"
+) -> list[dict[str, Any]]:
+    """Means over the images with their 95 % intervals, groups redrawn alike for all of them.
 
-    values  (N,), one number an image
+    found   metric -> (N,), one number an image; shares and means of `KINDS` lie in [0, 1], all others in [-1, 1]
     groups  (N,) what stays together; labels (N,) the classes within which groups are redrawn
+
+    Returns rows with metric, value, low, high, n_images, n_groups, method.
     """
-    draws, group_of_row = group_draws(np.asarray(groups), np.asarray(labels), n_draws, seed)
-    n_groups = draws.shape[1]
-    sums, sizes = (np.bincount(group_of_row, weights=w, minlength=n_groups) for w in (values, np.ones(len(values))))
-    value = float(np.mean(values))
-    bounds = interval(value, (draws @ sums) / (draws @ sizes), n_groups=n_groups, unit=unit)
-    return {"metric": metric, "value": value, "low": bounds.low, "high": bounds.high, "n_images": len(values),
-            "n_groups": n_groups, "method": bounds.method}  # fmt: skip
+    draws = Draws(np.asarray(groups), np.asarray(labels), unit)
+    return [draws.row(name, draws.mean(values), kind=KINDS.get(name, "difference")) for name, values in found.items()]
 
 
 def outcome(metric: str, low: float, high: float) -> str:
@@ -135,7 +136,7 @@ def outcome(metric: str, low: float, high: float) -> str:
 def judge(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """One network's checks, each with its outcome; those of `CHECKS` that have no row were not run.
 
-    rows  as `mean_row` gives them; metrics that are no check are left out
+    rows  as `rows_of` gives them; metrics that are no check are left out
 
     Returns metric, check, value, low, high, allowed, outcome, n_images, n_groups, method.
     """
@@ -165,3 +166,8 @@ def verdict(checks: pd.DataFrame, network: str) -> tuple[str, str]:
     if ended["not run"]:
         reasons.append("not run in this profile: " + ", ".join(CHECKS[metric].asked for metric in ended["not run"]))
     return STATES[2], f"The map of {network} is not shown as evidence here: {'; '.join(reasons)}."
+
+
+def points(low: float, high: float) -> str:
+    """One of `POINTS`, for the interval of hits minus what a finger put down at random would hit."""
+    return POINTS[0] if low > 0 else POINTS[1] if high < 0 else POINTS[2]

@@ -20,7 +20,7 @@ from scanbook.models.networks import Network
 Explain = Callable[..., Tensor]
 """(network, images, classes, *, weights) -> maps (N, h, w), as `attribution.grad_cam`."""
 
-SHARES = (0.1, 0.25, 0.5)  # of the cells that are taken out, one after the other
+SHARES = (0.1, 0.3)  # of the cells that are taken out, the second after the first
 BLOB = 0.25  # deviation of the blob, as a part of the image's side
 
 

@@ -12,6 +12,7 @@ from scanbook.show.charts import budget, claimed, confusions, counts, curves, ga
 from scanbook.show.grouping import grouping
 from scanbook.show.headline import answer, conclude, headline
 from scanbook.show.integrity import flow, pairs, published, rules, suspects, telltales, twice
+from scanbook.show.looking import lesion, map_checks, map_verdict, maps
 from scanbook.show.pictures import (
     augmented,
     label_check,
@@ -21,15 +22,17 @@ from scanbook.show.pictures import (
     samples,
     twins,
 )
+from scanbook.show.probabilities import calibration, deferral, recalls, slider, working_point
 from scanbook.show.reader import checklist, glossary, how, model_cards, quiz
 from scanbook.show.robustness import ladder, shift_verdicts, shifted, steady
 from scanbook.show.searching import grid, spread
 from scanbook.show.tables import cost, experiment, files, networks, provenance, results, say, training, verdicts
 
 __all__ = [
-    "answer", "augmented", "balance", "budget", "checklist", "claimed", "conclude", "confusions", "cost", "counts",
-    "curves", "experiment", "files", "flow", "gap", "glossary", "grid", "grouping", "headline", "how", "label_check",
-    "ladder", "mistakes", "model_cards", "networks", "one_image", "pairs", "provenance", "published", "quiz",
-    "residual_block", "results", "roc", "rules", "samples", "say", "shift_verdicts", "shifted", "spread", "stages",
-    "steady", "suspects", "telltales", "training", "twice", "twins", "verdicts", "versus",
+    "answer", "augmented", "balance", "budget", "calibration", "checklist", "claimed", "conclude", "confusions",
+    "cost", "counts", "curves", "deferral", "experiment", "files", "flow", "gap", "glossary", "grid", "grouping",
+    "headline", "how", "label_check", "ladder", "lesion", "map_checks", "map_verdict", "maps", "mistakes",
+    "model_cards", "networks", "one_image", "pairs", "provenance", "published", "quiz", "recalls", "residual_block",
+    "results", "roc", "rules", "samples", "say", "shift_verdicts", "shifted", "slider", "spread", "stages", "steady",
+    "suspects", "telltales", "training", "twice", "twins", "verdicts", "versus", "working_point",
 ]  # fmt: skip

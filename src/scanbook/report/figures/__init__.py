@@ -13,9 +13,12 @@ from .flow import flow_diagram
 from .images import answers, augmentation_grid, image_and_bars, samples_by_class
 from .ladder import strength_ladder
 from .leakage import leakage_arrows
+from .maps import Column, lesion_forest, maps_sheet
+from .probabilities import handed_over, reliability_diagram
 from .tuning import tuning_grid
 
 __all__ = [
+    "Column",
     "answers",
     "assignment_forest",
     "augmentation_grid",
@@ -25,11 +28,15 @@ __all__ = [
     "cost_table",
     "differences_forest",
     "flow_diagram",
+    "handed_over",
     "image_and_bars",
     "leakage_arrows",
     "learning_curves",
+    "lesion_forest",
+    "maps_sheet",
     "named_forest",
     "network_set_matrix",
+    "reliability_diagram",
     "residual_block",
     "roc_curves",
     "samples_by_class",
