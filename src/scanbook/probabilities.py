@@ -38,18 +38,17 @@ class Answers(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """scores as in scores.csv; bins, the reliability of each arm: arm, variant, predicted, observed, low, high …"""
+    """How far what the networks say lies from what comes."""
 
-    scores: pd.DataFrame
-    bins: pd.DataFrame
+    scores: pd.DataFrame  # as in scores.csv
     verdicts: dict[tuple[str, str], str]  # (arm, variant) -> one of calibration.VERDICTS
     why: dict[str, str]  # arm -> why a temperature is 1 or at its limit, where one is
 
 
 class WorkingPoint(NamedTuple):
-    """scores as in scores.csv, counts among them; per arm what the slider moves."""
+    """What frozen thresholds give, and for each arm what a slider over thresholds needs."""
 
-    scores: pd.DataFrame
+    scores: pd.DataFrame  # as in scores.csv, counts among them
     thresholds: dict[str, list[float]]  # arm -> log-odds, one a run
     log_odds: dict[str, np.ndarray]  # arm -> float (S, N) of the test part
     ill: dict[str, np.ndarray]  # arm -> bool (N,)
@@ -69,8 +68,12 @@ def event_name(study: "Study") -> str:
     return "" if k is None else study.classes[k] + (" against the rest" if len(study.classes) > 2 else "")
 
 
-def answers(study: "Study", arm: str) -> Answers:
-    """The answers of one finished arm, as arrays."""
+def answers(study: "Study") -> dict[str, Answers]:
+    """The answers of ResNet, VGG and the source's network, as far as they are finished."""
+    return {arm: _answers(study, arm) for arm in study.done_arms(*MAIN)}
+
+
+def _answers(study: "Study", arm: str) -> Answers:
     table = study.predictions[study.predictions["arm"] == arm]
     test = table[table["split"] == "test"]
     part = as_part(test, study.classes)
@@ -85,9 +88,10 @@ def answers(study: "Study", arm: str) -> Answers:
 
 def calibration(study: "Study") -> Calibration:
     """Reliability, ECE beside its bias and Brier score, as the networks are and after a temperature from validation."""
-    k, found, bins, verdicts, why = event(study), [], [], {}, {}
-    for arm in study.done_arms(*MAIN):
-        a = answers(study, arm)
+    k, found = event(study), []
+    verdicts: dict[tuple[str, str], str] = {}
+    why: dict[str, str] = {}
+    for arm, a in study.evidence.ask(answers).items():
         fits = {run: calibrating.fit_temperature(val.logits[0], val.truth) for run, val in a.val.items()}
         divisor = a.laid({run: fit.value for run, fit in fits.items()})
         after = a.part._replace(logits=a.part.logits / divisor[..., None])
@@ -101,9 +105,10 @@ def calibration(study: "Study") -> Calibration:
                 change = calibrating.brier_change(a.part, after, k, a.draws)
                 extra = table([a.draws.plain("temperature", mean, method), change])
                 rows = pd.concat([rows, extra], ignore_index=True)
+            rows = pd.concat([rows, calibrating.reliability(part, k, a.draws)], ignore_index=True)
             found.append(evidence_rows(study, arm, rows, variant=variant))
-            bins.append(calibrating.reliability(part, k, a.draws).assign(arm=arm, variant=variant))
-    return Calibration(pd.concat(found, ignore_index=True), pd.concat(bins, ignore_index=True), verdicts, why)
+    scores = pd.concat(found, ignore_index=True) if found else study.scores.head(0)
+    return Calibration(scores, verdicts, why)
 
 
 def working_point(study: "Study") -> WorkingPoint:
@@ -115,8 +120,7 @@ def working_point(study: "Study") -> WorkingPoint:
     if k is None:
         why = f"With {len(study.classes)} classes and none set against the rest there is no threshold to choose."
         return WorkingPoint(study.scores.head(0), {}, {}, {}, why)
-    for arm in study.done_arms(*MAIN):
-        a = answers(study, arm)
+    for arm, a in study.evidence.ask(answers).items():
         try:
             chosen = {
                 run: operating.choose_threshold(log_odds(val.logits[0])[:, k], val.truth == k, wanted)
@@ -161,11 +165,11 @@ def confusion_shares(study: "Study") -> pd.DataFrame:
 
 
 def _of_arms(study: "Study", asked: Callable[[Answers], pd.DataFrame]) -> pd.DataFrame:
-    found = [evidence_rows(study, arm, asked(answers(study, arm))) for arm in study.done_arms(*MAIN)]
+    found = [evidence_rows(study, arm, asked(a)) for arm, a in study.evidence.ask(answers).items()]
     return pd.concat(found, ignore_index=True) if found else study.scores.head(0)
 
 
 def _counted(reasons: list[str]) -> str:
     """Reasons that occur, with how many of the runs they hold for."""
-    given = [why for why in dict.fromkeys(reasons) if why]
-    return "; ".join(f"{why} ({reasons.count(why)} of {len(reasons)} runs)" for why in given)
+    given, n = [why for why in dict.fromkeys(reasons) if why], len(reasons)
+    return "; ".join(why + (f" (in {reasons.count(why)} of {n} runs)" if n > 1 else "") for why in given)

@@ -111,19 +111,19 @@ def if_calibrated(
 
 
 def reliability(part: Part, event: int | None, draws: Draws) -> pd.DataFrame:
-    """What was said beside what came, bin by bin, seeds together: predicted, observed, low, high, n_images, n_groups.
+    """What was said beside what came, bin by bin and seeds together: rows bin_1_said, bin_1_came … of scores.csv.
 
-    Bins are those of the images as they are; in the draws they stay. n_images counts an image once a seed.
+    Bins are those of the images as they are; in the draws they stay.
     """
     said, came = said_and_came(part.logits, part.truth, event)
     bins = bins_of(said.ravel(), number_of_bins(draws.n_groups)).reshape(said.shape)
     rows = []
-    for place in np.unique(bins):
+    for number, place in enumerate(np.unique(bins), start=1):
         inside = bins == place
-        row = draws.row("observed", _pooled(draws, came, inside), inside)
-        rows.append({"predicted": float(said[inside].mean()), "observed": row["value"], "low": row["low"],
-                     "high": row["high"], "n_images": int(inside.sum()), "n_groups": row["n_groups"]})  # fmt: skip
-    return pd.DataFrame(rows)
+        row = draws.row(f"bin_{number}_came", _pooled(draws, came, inside), inside)
+        mean = {"metric": f"bin_{number}_said", "value": float(said[inside].mean()), "low": np.nan, "high": np.nan}
+        rows += [{**row, **mean, "method": "mean of the probabilities in the bin"}, row]
+    return table(rows)
 
 
 def _pooled(draws: Draws, came: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -160,16 +160,16 @@ def calibration(part: Part, event: int | None, draws: Draws) -> pd.DataFrame:
     rows = [draws.plain("ece", found, f"{counted}; no interval: compare ece_if_calibrated")]
     floor = draws.plain("ece_if_calibrated", simulated.mean(), f"{counted}, {SIMULATED:,} simulations: 95 % of them")
     rows.append(floor | dict(zip(("low", "high"), np.percentile(simulated, [2.5, 97.5]).tolist(), strict=True)))
-    rows.append(draws.row("brier", draws.mean(brier(part.logits, part.truth, event))))
+    rows.append(draws.row("brier", draws.mean(brier(part.logits, part.truth, event)), kind="mean"))
     top, right = said_and_came(part.logits, part.truth, None)
-    rows.append(draws.row("overconfidence", draws.mean(top - right), signed=True))
+    rows.append(draws.row("overconfidence", draws.mean(top - right), kind="difference"))
     return table(rows)
 
 
 def brier_change(before: Part, after: Part, event: int | None, draws: Draws) -> dict:
     """Brier score after minus before on the same draws, a row of scores.csv; below 0 is better."""
     gap = brier(after.logits, after.truth, event) - brier(before.logits, before.truth, event)
-    return draws.row("brier_change", draws.mean(gap), signed=True)
+    return draws.row("brier_change", draws.mean(gap), kind="difference")
 
 
 def verdict(rows: pd.DataFrame) -> str:

@@ -49,7 +49,7 @@ def deferred(part: Part, draws: Draws, shares: Sequence[float] = SHARES) -> pd.D
         found, name = draws.mean(right, among), f"{100 * (1 - share):.0f}"
         rows.append(draws.row(f"accuracy_kept_{name}", found, among))
         if share:
-            rows.append(draws.row(f"kept_gain_{name}", found - every, among, signed=True))
+            rows.append(draws.row(f"kept_gain_{name}", found - every, among, kind="difference"))
     return table(rows)
 
 

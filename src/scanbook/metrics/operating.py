@@ -67,11 +67,12 @@ def at_threshold(
     even = (scores >= EVEN) == ill
     usual = (draws.mean(even, ill) + draws.mean(even, ~ill)) / 2
     both = (found + spared) / 2
+    rarest = min(draws.bearing(ill), draws.bearing(~ill))
     rates = [
         draws.row("sensitivity", found, ill),
         draws.row("specificity", spared, ~ill),
-        draws.row("balanced_accuracy", both),
-        draws.row("balanced_accuracy_gain", both - usual, signed=True),
+        draws.row("balanced_accuracy", both, kind="mean", rarest=rarest),
+        draws.row("balanced_accuracy_gain", both - usual, kind="difference", rarest=rarest),
     ]
     method = "count, mean over the seeds" if len(scores) > 1 else "count"
     cells = {"true_positives": called & ill, "false_negatives": ~called & ill, "false_positives": called & ~ill,

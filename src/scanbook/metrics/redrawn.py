@@ -5,12 +5,15 @@ sure are handed over) is nearly always a mean among some of the images. It is co
 with the same rule for intervals as every other score.
 """
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
 from .uncertainty import group_draws, interval
 
 COLUMNS = ["metric", "value", "low", "high", "n_images", "n_groups", "method"]
+Kind = Literal["share", "mean", "difference"]
 
 
 class Draws:
@@ -55,19 +58,30 @@ class Draws:
         counted = np.atleast_2d(among).max(0) > 0
         return len(np.unique(self.group_of_row[counted]))
 
-    def row(self, metric: str, values: np.ndarray, among: np.ndarray | None = None, *, signed: bool = False) -> dict:
+    def row(
+        self,
+        metric: str,
+        values: np.ndarray,
+        among: np.ndarray | None = None,
+        *,
+        kind: Kind = "share",
+        rarest: int | None = None,
+    ) -> dict:
         """One row of scores.csv: the first of `values` with the interval that the others give.
 
-        values   float (1 + draws,), in [0, 1]; with `signed` a difference, in [-1, 1]
+        values   float (1 + draws,)
         among    which images bear on it, as in `mean`; None: all
+        kind     "share" of images and "mean" of something else lie in [0, 1], a "difference" of two such in [-1, 1]
+        rarest   groups of the rarer kind, where two kinds are set against each other
         """
         counted = np.ones(len(self.group_of_row)) if among is None else np.asarray(among, dtype=float)
         value, bearing = float(values[0]), self.bearing(counted)
-        # a difference is moved to [0, 1], where the rule for scores holds: 0 and 1 are then out of reach, as they should be
-        moved = (values + 1) / 2 if signed else values
-        found = interval(float(moved[0]), moved[1:], n_groups=bearing, unit=self.unit)
-        low, high = (2 * bound - 1 if signed else bound for bound in (found.low, found.high))
         n_images = round(float(np.atleast_2d(counted).sum(1).mean()))
+        # a difference is moved to [0, 1], where the rule for scores holds and 0 stands in the middle
+        moved = (values + 1) / 2 if kind == "difference" else values
+        most = n_images if kind == "share" else np.inf  # shares are worth no more independent images than there are
+        found = interval(float(moved[0]), moved[1:], n_groups=bearing, rarest=rarest, n_images=most, unit=self.unit)
+        low, high = (2 * bound - 1 if kind == "difference" else bound for bound in (found.low, found.high))
         return dict(zip(COLUMNS, (metric, value, low, high, n_images, bearing, found.method), strict=True))
 
     def plain(self, metric: str, value: float, method: str) -> dict:

@@ -13,10 +13,10 @@ from scanbook.show.grouping import grouping
 from scanbook.show.headline import answer, conclude, headline
 from scanbook.show.integrity import flow, pairs, published, rules, suspects, telltales, twice
 from scanbook.show.looking import lesion, map_checks, map_verdict, maps
+from scanbook.show.mistakes import feature_map, mistakes
 from scanbook.show.pictures import (
     augmented,
     label_check,
-    mistakes,
     one_image,
     residual_block,
     samples,
@@ -30,8 +30,8 @@ from scanbook.show.tables import cost, experiment, files, networks, provenance, 
 
 __all__ = [
     "answer", "augmented", "balance", "budget", "calibration", "checklist", "claimed", "conclude", "confusions",
-    "cost", "counts", "curves", "deferral", "experiment", "files", "flow", "gap", "glossary", "grid", "grouping",
-    "headline", "how", "label_check", "ladder", "lesion", "map_checks", "map_verdict", "maps", "mistakes",
+    "cost", "counts", "curves", "deferral", "experiment", "feature_map", "files", "flow", "gap", "glossary", "grid",
+    "grouping", "headline", "how", "label_check", "ladder", "lesion", "map_checks", "map_verdict", "maps", "mistakes",
     "model_cards", "networks", "one_image", "pairs", "provenance", "published", "quiz", "recalls", "residual_block",
     "results", "roc", "rules", "samples", "say", "shift_verdicts", "shifted", "slider", "spread", "stages", "steady",
     "suspects", "telltales", "training", "twice", "twins", "verdicts", "versus", "working_point",

@@ -9,6 +9,7 @@ from .confusion import confusion_matrices, network_set_matrix
 from .counts import class_balance
 from .curves import learning_curves, roc_curves
 from .diagrams import residual_block
+from .features import Case, feature_map, neighbour_sheet
 from .flow import flow_diagram
 from .images import answers, augmentation_grid, image_and_bars, samples_by_class
 from .ladder import strength_ladder
@@ -18,6 +19,7 @@ from .probabilities import handed_over, reliability_diagram
 from .tuning import tuning_grid
 
 __all__ = [
+    "Case",
     "Column",
     "answers",
     "assignment_forest",
@@ -27,6 +29,7 @@ __all__ = [
     "confusion_matrices",
     "cost_table",
     "differences_forest",
+    "feature_map",
     "flow_diagram",
     "handed_over",
     "image_and_bars",
@@ -35,6 +38,7 @@ __all__ = [
     "lesion_forest",
     "maps_sheet",
     "named_forest",
+    "neighbour_sheet",
     "network_set_matrix",
     "reliability_diagram",
     "residual_block",
