@@ -182,6 +182,7 @@ class Claim(Strict):
     metric: str | None = None
     value: float | None = None
     kind: Literal["claimed", "recorded", "published"] = "claimed"
+    differs: str = ""  # what was measured otherwise there, whatever the profile: another split, other data
 
 
 Shift = Literal["brightness", "contrast", "blur", "noise", "jpeg", "rotation", "move"]  # see `loaders.shifts`

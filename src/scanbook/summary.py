@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from scanbook import params, record, reports
+from scanbook.claims import why_not
 from scanbook.names import pretty
 from scanbook.record import RULE
 from scanbook.report import figures
@@ -89,6 +90,29 @@ def forest(book: Book) -> Plate:
                "which a difference does not matter.")  # fmt: skip
     return Plate(figures.differences_forest(table), caption, f"{words}.", pair[columns], title="ResNet minus VGG",
                  key="forest", src="comparisons.csv")  # fmt: skip
+
+
+def standings(book: Book) -> Plate:
+    """Accuracy of ResNet and VGG in every assignment, with what others report of other networks as marks."""
+    rows, marks = [], []
+    for name, tables in book.records.items():
+        e = book.experiments[name]
+        for arm in PAIR:
+            row = record.score(tables["scores"], arm, "accuracy")
+            if row is not None:
+                rows.append({"assignment": e.title, "network": pretty(row["network"]), **row[
+                    ["value", "low", "high", "n_images", "n_groups"]]})  # fmt: skip
+        marks += [{"assignment": e.title, "claim": c.value, "comparable": not why_not(e, c), "kind": c.kind,
+                   "not comparable because": why_not(e, c)}
+                  for c in e.claims if c.value is not None and c.metric == "accuracy"]  # fmt: skip
+    table, claimed = pd.DataFrame(rows), pd.DataFrame(marks)
+    words = "; ".join(f"{r.assignment}, {r.network}: {r.value:.3f}" for r in table.itertuples())
+    open_ones = 0 if claimed.empty else int((~claimed["comparable"]).sum())
+    caption = ("Accuracy on the test part, 95 % interval. A diamond is what others report, of their own networks; it is "
+               f"hollow where it measures something else than this page: {open_ones} of {len(claimed)} here.")  # fmt: skip
+    both = pd.concat([table, claimed.rename(columns={"claim": "reported"})], ignore_index=True)
+    return Plate(figures.assignment_forest(table, claimed if len(claimed) else None), caption, f"{words}.", both,
+                 title="ResNet, VGG and what others report", key="standings", src="scores.csv, params")  # fmt: skip
 
 
 def leakage(book: Book) -> Plate:

@@ -184,10 +184,12 @@ def verdicts(study: Study) -> Plate:
     c = study.comparisons
     table = pd.DataFrame({
         "question": c["question"], "answer": c["sentence"], "p (Holm)": c["p_holm"], "margin": c["margin"],
+        "could have shown": c["detectable"],
     })  # fmt: skip
-    caption = (f"{len(c)} comparisons on the same test {study.experiment.data.unit}; p corrected for their "
-               f"number. The words are about these trained networks on these images, "
-               f"never about architectures as such.")  # fmt: skip
+    caption = (f"{len(c)} comparisons on the same test {study.experiment.data.unit}; p corrected for their number. Where "
+               f"interval and corrected p disagree, the answer is cannot tell. The last column is the smallest true "
+               f"difference that such a test part shows in four of five repetitions. The words are about these trained "
+               f"networks on these images, never about architectures as such.")  # fmt: skip
     return show_table(table, caption, title="Questions and answers", key="verdicts", src="comparisons.csv")
 
 
