@@ -114,6 +114,6 @@ def _row(topic: Topic, answer: Answer) -> str:
     if answer.link:
         words = f'{words} <a href="#{escape(answer.link)}">See there</a>'.strip()
     return (
-        f'<tr><th scope="row">{escape(topic.words)}</th><td class="small">{escape(topic.numbers)}</td>'
+        f'<tr><th scope="row">{escape(topic.words)}</th><td class="item">{escape(topic.numbers)}</td>'
         f'<td class="state-{STATES.index(answer.state)}">{escape(answer.state)}</td><td>{words}</td></tr>'
     )
