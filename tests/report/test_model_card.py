@@ -23,7 +23,7 @@ def test_markdown_has_the_headings_sentences_and_tables_of_the_page():
 def test_on_the_page_every_number_names_its_row():
     assert 'data-src="facts.csv:n_images">1,234<' in CARD.html()
     assert 'data-src="scores.csv:resnet:auroc">0.912 (0.850–0.960)<' in CARD.html()
-    assert CARD.html().startswith('<details class="model-card" id="card-resnet">')
+    assert CARD.html().startswith('<details class="fold model-card" id="card-resnet">')
 
 
 def test_a_cell_names_its_part_and_variant_where_they_are_not_the_plain_test():

@@ -29,7 +29,7 @@ TERMS = (
                               "common one."),
     Term("better, worse, equivalent, cannot tell", "The four verdicts on two networks. Equivalent: the whole interval "
          "of the difference lies within the margin. Cannot tell: these test data allow several of the others.",
-         ("verdict", "answer")),
+         ("verdict",)),
     Term("bootstrap", "Drawing the tested groups again, with repeats, thousands of times; how much a score moves from "
          "draw to draw is how uncertain it is."),
     Term("Brier score", "The mean squared distance between the probability and what was true; 0 is perfect, lower is "

@@ -48,7 +48,7 @@ class Card:
                     part.html if isinstance(part, Prose) else table_html(part[0], f"{self.name}: {heading}", part[1])
                 )
         return (
-            f'<details class="model-card" id="card-{slug(self.name)}"><summary>{escape(self.title)}</summary>'
+            f'<details class="fold model-card" id="card-{slug(self.name)}"><summary>{escape(self.title)}</summary>'
             f"{''.join(inside)}</details>"
         )
 

@@ -19,6 +19,7 @@ from scanbook.show.values import values
 from scanbook.study import Study
 
 SIDE = 220  # px of a picture in the quiz
+DARK = 12  # grey value up to which a border is nothing
 
 
 def quiz(study: Study) -> Prose:
@@ -29,8 +30,7 @@ def quiz(study: Study) -> Prose:
     images, names = found.images, [pretty(study.experiment.arms[arm].network) for arm in found.arms]
     table = pd.DataFrame({"image": [f"Image {i + 1}" for i in range(len(images))], "truth": images["label"]})
     for arm, name in zip(found.arms, names, strict=True):
-        table[name] = images[arm]
-        table[f"{name}, probability"] = images[f"{arm}_probability"]
+        table[name] = [f"{a} {p:.3f}" for a, p in zip(images[arm], images[f"{arm}_probability"], strict=True)]
     shown_images = study.data.names.table(images)
     table["image_id"], table[one(study.experiment.data.unit)] = shown_images["image_id"], shown_images["group"]
     html = quiz_html(
@@ -79,9 +79,16 @@ def glossary() -> Prose:
 
 
 def _picture(study: Study, image_id: str) -> np.ndarray:
-    """uint8 (SIDE, SIDE): one file as it is, grey, whole, on black where it is no square."""
-    image = Image.fromarray(read_image(study.data.folder / image_id, shortest=SIDE)).convert("L")
-    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    """uint8 (SIDE, SIDE): one file, grey, less its black surroundings, whole, on black where it is no square."""
+    pixels = np.asarray(Image.fromarray(read_image(study.data.folder / image_id, shortest=2 * SIDE)).convert("L"))
+    lit = pixels > DARK
+    rows, columns = np.flatnonzero(lit.any(1)), np.flatnonzero(lit.any(0))
+    if len(rows):
+        pixels = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    scale = SIDE / max(image.size)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    image = image.resize(size, Image.Resampling.LANCZOS)
     square = Image.new("L", (SIDE, SIDE))
     square.paste(image, ((SIDE - image.width) // 2, (SIDE - image.height) // 2))
     return np.asarray(square)
