@@ -260,16 +260,14 @@ def test_samples_have_one_row_a_class_in_the_order_asked_for():
     assert sheet[:, 210, 0].tolist().count(130) > 100
 
 
-def test_wrong_answers_are_framed_and_right_ones_are_not():
-    probs = np.array([[0.9, 0.1], [0.2, 0.8]])
-    red = (179, 38, 30)
+def test_wrong_answers_have_a_red_frame_and_right_ones_a_dark_one():
+    def red(wrong):
+        image = pictures(1)[0]
+        case = figures.Case("worst", image, "true: well, said: sick 0.90", wrong, [(image, "sick, p2, alike 0.98")])
+        return int((np.asarray(figures.neighbour_sheet([case])) == (179, 38, 30)).all(-1).sum())
 
-    def frames(truth):
-        sheet = np.asarray(figures.answers(pictures(2), truth, probs, ["well", "sick"], ["p1", "p2"]))
-        return int((sheet == red).all(-1).sum())
-
-    assert frames(["well", "sick"]) == 0
-    assert frames(["well", "well"]) > 2000
+    assert red(False) == 0
+    assert red(True) > 1000
 
 
 def test_a_bar_is_as_long_as_its_probability():

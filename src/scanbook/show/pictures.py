@@ -9,7 +9,6 @@ import torch
 
 from scanbook.dataset import augment_spec
 from scanbook.loaders import augment
-from scanbook.metrics.scores import class_probs
 from scanbook.names import one
 from scanbook.predict import Predictor
 from scanbook.report import figures
@@ -57,30 +56,6 @@ def augmented(study: Study, per_class: int = 1, versions: int = 8) -> Plate:
     return Plate(grid, caption, f"{len(rows)} training images, each with {versions} augmented versions.",
                  table.reset_index(), kind="photo", title="The augmented grid", key="augmented", src="draws",
                  least=760)  # fmt: skip
-
-
-def mistakes(study: Study, arm: str | None = None, each: int = 4) -> Plate:
-    """Right and wrong test images of one arm, the surest first, with a probability bar for every class."""
-    arm = arm or study.done_arms(*SHOWN)[0]
-    predictions = study.test_predictions(arm)
-    predictions = predictions[predictions["seed"] == predictions["seed"].min()].reset_index(drop=True)
-    probs = class_probs(predictions, study.classes)
-    pred = np.array(study.classes)[probs.argmax(1)]
-    right = pred == predictions["label"].to_numpy()
-    sure = np.argsort(-probs.max(1), kind="stable")
-    chosen = [*[i for i in sure if right[i]][:each], *[i for i in sure if not right[i]][: 2 * each]]
-    shown = predictions.loc[chosen]
-    rows = study.data.used.reset_index().set_index("image_id").loc[shown["image_id"], "index"].to_numpy()
-    shown = study.data.names.table(shown)
-    picture = figures.answers(study.data.images(study.experiment.arms[arm].image)[rows], list(shown["label"]),
-                                   probs[chosen], study.classes, list(shown["group"]))  # fmt: skip
-    wrong = int((~right).sum())
-    caption = (f"{study.label_of(arm)} on the test part: {wrong} of {len(right)} images are wrong; here the surest answers, "
-               f"right and wrong.")  # fmt: skip
-    table = shown[["image_id", "group", "label"]].assign(predicted=pred[chosen], probability=probs.max(1)[chosen])
-    alt = f"{len(chosen)} test images with bars of class probabilities; {wrong} of {len(right)} wrong."
-    return Plate(picture, caption, alt, table.reset_index(drop=True), kind="photo", title="Right and wrong", key="mistakes",
-                 src="predictions.csv")  # fmt: skip
 
 
 def twins(study: Study, cut: float = 0.98, shown: int = 6) -> Plate:

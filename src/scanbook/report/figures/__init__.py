@@ -11,7 +11,7 @@ from .curves import learning_curves, roc_curves
 from .diagrams import residual_block
 from .features import Case, feature_map, neighbour_sheet
 from .flow import flow_diagram
-from .images import answers, augmentation_grid, image_and_bars, samples_by_class
+from .images import augmentation_grid, image_and_bars, samples_by_class
 from .ladder import strength_ladder
 from .leakage import leakage_arrows
 from .maps import Column, lesion_forest, maps_sheet
@@ -21,7 +21,6 @@ from .tuning import tuning_grid
 __all__ = [
     "Case",
     "Column",
-    "answers",
     "assignment_forest",
     "augmentation_grid",
     "claim_ladder",

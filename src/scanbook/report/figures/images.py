@@ -1,4 +1,4 @@
-"""Pictures of the images themselves: samples, augmented versions, right and wrong answers."""
+"""Pictures of the images themselves: samples, augmented versions, one new image."""
 
 from collections.abc import Sequence, Sized
 
@@ -6,12 +6,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..style import GRID
-from .raster import INK, QUIET, fitted, font, sheet, tile, wrap
+from .raster import INK, fitted, font, sheet, tile, wrap
 
 GAP = 8
 HEADING = 17
 PRINT = 14
-WRONG = (179, 38, 30)
 BAR = (122, 132, 143)
 BAR_STEP = PRINT + 20
 
@@ -97,47 +96,6 @@ def augmentation_grid(
     return canvas
 
 
-def answers(
-    images: np.ndarray,
-    truth: Sequence[str],
-    probs: np.ndarray,
-    classes: Sequence[str],
-    captions: Sequence[str] | None = None,
-    *,
-    columns: int = 4,
-    side: int = 196,
-) -> Image.Image:
-    """Test images with their true and predicted class and one probability bar a class; right ones before
-    wrong ones.
-
-    images    (N, H, W, C), uint8 or float in [0, 1]
-    truth     class name of each
-    probs     float (N, K), rows summing to 1; the largest is the prediction
-    captions  a few words under each, e.g. the patient
-
-    Returns an RGB image. Wrong answers have a thick red frame and the word wrong: colour alone says nothing.
-    """
-    captions = [""] * len(truth) if captions is None else captions
-    _same_length("answers", images=images, truth=truth, probs=probs, captions=captions)
-    pred = [classes[k] for k in np.argmax(probs, axis=1)]
-    right = [i for i in range(len(truth)) if pred[i] == truth[i]]
-    wrong = [i for i in range(len(truth)) if pred[i] != truth[i]]
-    card = _card_height(side, len(classes), any(captions))
-    parts = [(name, rows) for name, rows in (("Right", right), ("Wrong", wrong)) if rows]
-    across = min(columns, max(len(rows) for _, rows in parts))
-    height = sum(HEADING + 12 + -(-len(rows) // across) * card for _, rows in parts)
-    canvas, pen = sheet(across * (side + 2 * GAP) + GAP, height + GAP)
-    top = GAP
-    for name, rows in parts:
-        pen.text((GAP, top), f"{name} ({len(rows)} shown)", INK, font(HEADING, bold=True))
-        top += HEADING + 12
-        for n, i in enumerate(rows):
-            corner = (GAP + n % across * (side + 2 * GAP), top + n // across * card)
-            _card(canvas, pen, corner, images[i], truth[i], probs[i], classes, captions[i], side)
-        top += -(-len(rows) // across) * card
-    return canvas
-
-
 def image_and_bars(image: np.ndarray, probs: np.ndarray, classes: Sequence[str], *, side: int = 320) -> Image.Image:
     """One new image, and beneath it how probable the network holds each class.
 
@@ -148,37 +106,6 @@ def image_and_bars(image: np.ndarray, probs: np.ndarray, classes: Sequence[str],
     canvas.paste(tile(image, side), (GAP, GAP))
     _bars(pen, GAP, side + 2 * GAP, side, probs, classes)
     return canvas
-
-
-def _card_height(side: int, n_classes: int, captioned: bool) -> int:
-    return side + 2 * (PRINT + 6) + n_classes * BAR_STEP + (PRINT + 6 if captioned else 0) + 3 * GAP
-
-
-def _card(
-    canvas: Image.Image,
-    pen: ImageDraw.ImageDraw,
-    corner: tuple[int, int],
-    image: np.ndarray,
-    truth: str,
-    probs: np.ndarray,
-    classes: Sequence[str],
-    caption: str,
-    side: int,
-) -> None:
-    left, top = corner
-    pred = classes[int(np.argmax(probs))]
-    wrong = pred != truth
-    canvas.paste(tile(image, side), (left, top))
-    if wrong:
-        pen.rectangle((left - 5, top - 5, left + side + 4, top + side + 4), outline=WRONG, width=4)
-    line = top + side + 8
-    for text, colour in ((f"true: {truth}", INK), (f"said: {pred}", WRONG if wrong else INK)):
-        pen.text((left, line), fitted(text, side, font(PRINT)), colour, font(PRINT))
-        line += PRINT + 6
-    if caption:
-        pen.text((left, line), fitted(caption, side, font(PRINT)), QUIET, font(PRINT))
-        line += PRINT + 6
-    _bars(pen, left, line, side, probs, classes)
 
 
 def _bars(pen: ImageDraw.ImageDraw, left: int, top: int, width: int, probs: np.ndarray, classes: Sequence[str]) -> None:
