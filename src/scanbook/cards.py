@@ -47,7 +47,8 @@ def of(study: "Study", arm: str) -> Card:
     sections: dict[str, Sequence[Part]] = {
         "Intended use": [_sentence(USE)],
         "Network": [
-            _sentence(f"{pretty(settings.network)}, weights at the start: {settings.weights}; {settings.about}".rstrip("; ") + "."),
+            _sentence(f"{pretty(settings.network)}, weights at the start: {settings.weights}"
+                      f"{'; ' * bool(settings.about)}{settings.about}."),
             told("{parameters} parameters, trained for {epochs} epochs in {seconds} seconds; the epoch kept is the "
                  "one with the lowest validation loss, {best_epoch} (the mean, where there are several runs)."),
         ],
