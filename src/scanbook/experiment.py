@@ -141,11 +141,12 @@ class Arm(Settings):
     scheme: Literal["auto", "grouped", "provided", "random", "block", "crossfit"]
     seeds: list[int]
     about: str = ""
+    planted: bool = False  # its comparison has a known answer and puts the judge to the test
 
     @property
     def aside(self) -> bool:
-        """Whether it is trained to ask something of the labels or the maps, and is no candidate beside the others."""
-        return self.scheme == "crossfit" or self.training.labels == "shuffled"
+        """Whether it is trained to ask something of the labels, the maps or the judge, and is no candidate itself."""
+        return self.planted or self.scheme == "crossfit" or self.training.labels == "shuffled"
 
 
 class Tuning(Strict):

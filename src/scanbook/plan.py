@@ -76,7 +76,7 @@ def plan_runs(
     for planned in arms:
         for fold, parts in sorted(splits[planned.scheme].items()):
             arm = (chosen or {}).get((planned.name, fold), planned)
-            plain = arm.model_dump(exclude={"name", "about", "seeds", "stands_for"})
+            plain = arm.model_dump(exclude={"name", "about", "seeds", "stands_for", "planted"})
             machine = circumstances(arm)
             plain["training"] = {k: v for k, v in plain["training"].items() if k not in NO_INFLUENCE}
             for seed in arm.seeds:

@@ -30,7 +30,7 @@ TOP = (
     "profiles",
 )
 PROFILE_KEYS = ("images", "cap_per_class", "siblings", "weights", "seeds", "arms", "about")
-ARM_KEYS = ("network", "weights", "scheme", "seeds", "about", "profiles")
+ARM_KEYS = ("network", "weights", "scheme", "seeds", "about", "profiles", "planted")
 OVERRIDE_KEYS = ("seeds", "weights", "cap_per_class")
 
 
@@ -124,7 +124,8 @@ def _arm(file: Path, name: str, arm: dict, base: dict, plain: dict, siblings: di
     whole = {
         "name": name, "network": network, "stands_for": arm["network"] if network != arm["network"] else None,
         "weights": arm.get("weights", plain["weights"]), "scheme": arm.get("scheme", scheme),
-        "seeds": arm.get("seeds", plain["seeds"]), "about": arm.get("about", ""), **own,
+        "seeds": arm.get("seeds", plain["seeds"]), "about": arm.get("about", ""),
+        "planted": arm.get("planted", False), **own,
     }  # fmt: skip
     return _validated(file, shapes.Arm, whole, where)
 
