@@ -12,15 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from scanbook import evidence
-from scanbook.fitting import EVALUATION_BATCH
+from scanbook import asking, evidence
 from scanbook.loaders import shifts
-from scanbook.loaders.batches import Batches
 from scanbook.loaders.manifest import available_cores
 from scanbook.metrics import scores as scoring
 from scanbook.metrics import verdicts
-from scanbook.models import prediction
-from scanbook.models.networks import Network
 from scanbook.names import pretty
 from scanbook.plan import Run
 from scanbook.study import Study
@@ -66,7 +62,8 @@ def climb(study: Study) -> Ladder:
         found = scoring.score_table(
             rows, study.classes, study.experiment.data.positive, unit=study.experiment.data.unit
         )
-        tables.append(evidence.rows(study, arm, found[found["metric"].isin(METRICS)], variant=variant))
+        found = pd.concat([_strength(variant, len(rows)), found[found["metric"].isin(METRICS)]], ignore_index=True)
+        tables.append(evidence.rows(study, arm, found, variant=variant))
         if variant.endswith(f":{taken[-1]}"):
             judged.append({**_change(study, arm, rows, variant), "arm": arm, "variant": variant})
     changes = pd.DataFrame(verdicts.correct(judged))
@@ -97,12 +94,12 @@ def _predicted(study: Study, arms: Iterable[str], names: list[str], taken: list[
         rows, image = data.rows(scheme, fold, "test"), runs[0].arm.image
         images, part = data.images(image), data.used.loc[rows]
         boxes = shifts.picture_boxes(part["width"], part["height"], image.size, image.fit)
-        networks = [_network(study, run) for run in runs]
+        networks = [asking.network_of(study, run) for run in runs]
         for name, step in itertools.product(names, taken):
             logits: list[list[np.ndarray]] = [[] for _ in runs]
             for shifted in _shifted(images, rows, list(part["image_id"]), boxes, name, step):
                 for run, network, answers in zip(runs, networks, logits, strict=True):
-                    answers.append(_answers(network, shifted, study.machine_of(run.arm).device))
+                    answers.append(asking.logits(study, run, network, shifted))
             for run, answers in zip(runs, logits, strict=True):
                 found = np.concatenate(answers)
                 table = part[["image_id", "group"]].assign(
@@ -110,21 +107,6 @@ def _predicted(study: Study, arms: Iterable[str], names: list[str], taken: list[
                     variant=variant_of(name, step), label=data.corrected.loc[rows],
                 )  # fmt: skip
                 yield table.assign(**{f"logit_{c}": found[:, k] for k, c in enumerate(study.classes)})
-
-
-def _network(study: Study, run: Run) -> Network:
-    machine = study.machine_of(run.arm)
-    network, _ = prediction.load_network(study.folder / run.name)
-    return network.lay_out(machine.device, machine.channels_last)
-
-
-def _answers(network: Network, images: np.ndarray, device: str) -> np.ndarray:
-    """float32 (N, K): the logits of uint8 images (N, S, S, C)."""
-    rows = np.arange(len(images))
-    batches = Batches(
-        images, np.zeros_like(rows), rows, image_ids=[""] * len(rows), batch=EVALUATION_BATCH, device=device
-    )
-    return prediction.predict_logits(network, batches, device=device, n_rows=len(rows))
 
 
 def _shifted(
@@ -144,6 +126,15 @@ def _shifted(
             yield from pool.map(piece, starts[first : first + workers])
 
 
+def _strength(variant: str, n_images: int) -> pd.DataFrame:
+    """How strong a step is, as a row of scores.csv, so that the record needs no other file to be read."""
+    _, name, step = variant.split(":")
+    shift, nan = shifts.SHIFTS[name], float("nan")
+    row = {"metric": "strength", "value": shift.strengths[int(step) - 1], "low": nan, "high": nan, "n_images": n_images,
+           "n_groups": nan, "method": f"set: {shift.unit}"}  # fmt: skip
+    return pd.DataFrame([row])
+
+
 def _change(study: Study, arm: str, shifted: pd.DataFrame, variant: str) -> dict:
     """The paired difference of the shifted images to the images as they are, of one arm."""
     margins = [c.margin for c in study.experiment.comparisons if {c.a, c.b} == set(ARMS)]
@@ -156,14 +147,23 @@ def _change(study: Study, arm: str, shifted: pd.DataFrame, variant: str) -> dict
 
 
 def in_words(variant: str) -> str:
-    """shift:blur:6 -> blur 4."""
+    """shift:blur:6 -> blur 4 %."""
     _, name, step = variant.split(":")
     shift = shifts.SHIFTS[name]
-    return f"{shift.words} {shift.strengths[int(step) - 1]:g}"
+    return shift.written.format(shift.strengths[int(step) - 1])
 
 
 def _as_scores(study: Study, row: pd.Series) -> pd.DataFrame:
-    method = f"paired bootstrap over {row['n_groups']} {study.experiment.data.unit}, minus the images as they are"
-    found = pd.DataFrame([{"metric": "auroc_change", "value": row["difference"], "low": row["low"], "high": row["high"],
-                           "n_images": row["n_images"], "n_groups": row["n_groups"], "method": method}])  # fmt: skip
-    return evidence.rows(study, row["arm"], found, variant=row["variant"])
+    method = f"paired over {row['n_groups']} {study.experiment.data.unit}, minus the images as they are"
+    about = {"n_images": row["n_images"], "n_groups": row["n_groups"]}
+    found = [
+        {
+            "metric": "auroc_change",
+            "value": row["difference"],
+            "low": row["low"],
+            "high": row["high"],
+            "method": method,
+        },
+        {"metric": "auroc_change_p", "value": row["p_holm"], "method": "permutation by group, Holm over the ladder"},
+    ]
+    return evidence.rows(study, row["arm"], pd.DataFrame(found).assign(**about), variant=row["variant"])

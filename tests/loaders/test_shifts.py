@@ -1,5 +1,7 @@
 """Shifts do what their names say, inside the picture, by image and not by batch."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -65,7 +67,7 @@ def test_a_stronger_step_takes_the_picture_further_from_itself(name):
     images = textured(12, side=64)
     away = [np.abs(shifted(images, name, step).astype(float) - images).mean() for step in range(shifts.STEPS + 1)]
     assert away[0] == 0
-    assert all(low < high for low, high in zip(away, away[1:], strict=False)), away
+    assert all(low < high for low, high in itertools.pairwise(away)), away
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -145,6 +147,7 @@ def test_every_shift_has_its_steps_in_order_and_says_what_it_does():
         assert len(shift.strengths) == shifts.STEPS
         assert list(shift.strengths) == sorted(shift.strengths, reverse=name == "jpeg")
         assert shift.words
+        assert f"{shift.strengths[0]:g}" in shift.written.format(shift.strengths[0])
         assert shift.unit
         assert shift.about
 
@@ -153,7 +156,7 @@ def test_what_cannot_be_shifted_is_refused_with_what_is_allowed():
     images = pictures(2)
     with pytest.raises(ValueError, match=r"'fog' is unknown; known: brightness, contrast"):
         shifted(images, "fog")
-    with pytest.raises(ValueError, match="step 7; 0 .unchanged. to 6"):
+    with pytest.raises(ValueError, match=r"step 7; 0 .unchanged. to 6"):
         shifted(images, "blur", 7)
     with pytest.raises(ValueError, match="uint8"):
         shifted(images / 255, "blur")

@@ -83,11 +83,11 @@ def build_manifest(
     manifest, views = _look_at(folder, found, memory, rules, threads or min(4, available_cores()))
     _require_images(manifest, names, folder)
     stems = manifest["image_id"].map(lambda image_id: image_id.rsplit("/", 1)[-1])
-    by_name = stems.map(_matcher(group, "data.group"))
+    by_name = stems.map(matcher(group, "data.group"))
     manifest["patient"] = manifest["patient"].where(manifest["patient"] != "", by_name)
     manifest["group"] = manifest["patient"].where(manifest["patient"] != "", manifest["image_id"])
     if check:
-        said = stems.map(_matcher(check["pattern"], "data.check.pattern"))
+        said = stems.map(matcher(check["pattern"], "data.check.pattern"))
         meaning = {key: classes.get(value, value) for key, value in check["meaning"].items()}
         manifest["check_label"] = said.map(lambda code: meaning.get(code, ""))
     return manifest, views
@@ -187,7 +187,11 @@ def _require_images(manifest: pd.DataFrame, names: list[str], folder: Path) -> N
         )
 
 
-def _matcher(pattern: str, key: str) -> Callable[[str], str]:
+def matcher(pattern: str, key: str) -> Callable[[str], str]:
+    """What a regular expression finds in a name: its groups joined by "_", or the whole match; "" where it finds nothing.
+
+    key   the parameter it stands under, for the ValueError about a pattern that is none
+    """
     try:
         compiled = re.compile(pattern)
     except re.error as error:

@@ -27,6 +27,7 @@ class Shift:
 
     words      as a heading
     unit       of its strengths, as an axis says it
+    written    the shift at one strength, with {:g} for the number
     strengths  STEPS values, from the slightest to the strongest
     change     (picture uint8 (h, w, C), strength, generator) -> the same shape, uint8, or float to be rounded and cut
     about      what it does, for the methods page and for captions
@@ -34,6 +35,7 @@ class Shift:
 
     words: str
     unit: str
+    written: str
     strengths: tuple[float, ...]
     change: Change
     about: str
@@ -142,20 +144,20 @@ def _move(picture: np.ndarray, pixels: float, rng: np.random.Generator) -> np.nd
 
 
 SHIFTS = {
-    "brightness": Shift("brightness", "% of the grey scale added or taken away", (2, 4, 7, 10, 15, 20), _brighten,
-                        "a grey value added to or taken from every pixel"),
-    "contrast": Shift("contrast", "% more or less", (5, 10, 20, 30, 40, 50), _contrast,
+    "brightness": Shift("brightness", "± % of the grey scale", "brightness ± {:g} %", (2, 4, 7, 10, 15, 20), _brighten,
+                        "a grey value added to every pixel, or taken away"),
+    "contrast": Shift("contrast", "± %", "contrast ± {:g} %", (5, 10, 20, 30, 40, 50), _contrast,
                       "the distance of every pixel from the picture's mean, stretched or shrunk"),
-    "blur": Shift("blur", "Gaussian, sigma in % of the longer side", (0.5, 1, 1.5, 2, 3, 4), _blur,
+    "blur": Shift("blur", "sigma, % of the longer side", "blur {:g} %", (0.5, 1, 1.5, 2, 3, 4), _blur,
                   "a Gaussian blur"),
-    "noise": Shift("noise", "standard deviation, % of the grey scale", (1, 2, 3, 5, 8, 12), _noise,
+    "noise": Shift("noise", "deviation, % of the grey scale", "noise {:g} %", (1, 2, 3, 5, 8, 12), _noise,
                    "normal noise, every pixel by itself"),
-    "jpeg": Shift("JPEG", "quality", (90, 70, 50, 30, 20, 10), _compress,
+    "jpeg": Shift("JPEG", "quality", "JPEG quality {:g}", (90, 70, 50, 30, 20, 10), _compress,
                   "saved as JPEG and read again, at the size that the network is shown"),
-    "rotation": Shift("rotation", "degrees, either way", (1, 2, 4, 7, 10, 15), _turn,
+    "rotation": Shift("rotation", "± degrees", "rotation ± {:g}°", (1, 2, 4, 7, 10, 15), _turn,
                       "turned about its middle; what comes in from outside is black"),
-    "move": Shift("sideways", "pixels in one of four directions", (1, 2, 3, 4, 6, 8), _move,
-                   "moved sideways, up or down; the edge is repeated where nothing is known"),
+    "move": Shift("sideways", "pixels, one of four ways", "{:g} px sideways", (1, 2, 3, 4, 6, 8), _move,
+                  "moved left, right, up or down; the edge is repeated where nothing is known"),
 }  # fmt: skip
 
 

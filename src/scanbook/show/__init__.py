@@ -9,6 +9,7 @@ study's record (facts, scores, comparisons); the drawing is `report.figures`'.
 
 from scanbook.show.balancing import balance
 from scanbook.show.charts import budget, claimed, confusions, counts, curves, gap, roc, stages, versus
+from scanbook.show.elsewhere import external, strangers
 from scanbook.show.grouping import grouping
 from scanbook.show.headline import answer, conclude, headline
 from scanbook.show.integrity import flow, pairs, published, rules, suspects, telltales, twice
@@ -29,10 +30,10 @@ from scanbook.show.searching import grid, spread
 from scanbook.show.tables import cost, experiment, files, networks, provenance, results, say, training, verdicts
 
 __all__ = [
-    "answer", "augmented", "balance", "budget", "calibration", "checklist", "claimed", "conclude", "confusions",
-    "cost", "counts", "curves", "deferral", "experiment", "feature_map", "files", "flow", "gap", "glossary", "grid",
+    "answer", "augmented", "balance", "budget", "calibration", "checklist", "claimed", "conclude", "confusions", "cost",
+    "counts", "curves", "deferral", "experiment", "external", "feature_map", "files", "flow", "gap", "glossary", "grid",
     "grouping", "headline", "how", "label_check", "ladder", "lesion", "map_checks", "map_verdict", "maps", "mistakes",
     "model_cards", "networks", "one_image", "pairs", "provenance", "published", "quiz", "recalls", "residual_block",
     "results", "roc", "rules", "samples", "say", "shift_verdicts", "shifted", "slider", "spread", "stages", "steady",
-    "suspects", "telltales", "training", "twice", "twins", "verdicts", "versus", "working_point",
+    "strangers", "suspects", "telltales", "training", "twice", "twins", "verdicts", "versus", "working_point",
 ]  # fmt: skip

@@ -24,17 +24,16 @@ def steady(study: Study) -> Prose:
     sentences = []
     for arm, rows in found.changes.groupby("arm", sort=False):
         worst = rows.loc[rows["difference"].idxmin()]
-        origin = f"scores.csv:{arm}:auroc_change:{worst['variant']}"
-        values |= {f"{arm}_low": Value(_signed(worst["low"]), origin), f"{arm}_high": Value(_signed(worst["high"]), origin),
-                   f"{arm}_change": Value(_signed(worst["difference"]), origin)}  # fmt: skip
-        bounds = f"95 % interval {{{arm}_low}} to {{{arm}_high}}" if np.isfinite(worst["low"]) else "no interval"
-        sentence = (f"{pretty(study.experiment.arms[arm].network)}, {_most(rows)} {in_words(worst['variant'])}: AUROC "
-                    f"{{{arm}_change}} against the images as they are ({bounds}): {worst['verdict']}.")  # fmt: skip
-        others = rows[rows["variant"] != worst["variant"]]
-        if len(others):
-            words = [f"{verdict} under {_listed(group['variant'])}" for verdict, group in others.groupby("verdict")]
-            sentence += f" The rest: {'; '.join(words)}."
-        sentences.append(sentence)
+        change = _key(arm, "auroc_change", worst["variant"])
+        bounds = Value((_signed(worst["low"]), _signed(worst["high"])), change)
+        values |= {f"{arm}_change": Value(_signed(worst["difference"]), change), f"{arm}_bounds": bounds}
+        sentence = (f"{pretty(study.experiment.arms[arm].network)}{' moves most' * (len(rows) > 1)} under "
+                    f"{_named(arm, worst['variant'], values)}: AUROC {{{arm}_change}} against the images as they are, "
+                    f"{f'95 % interval {{{arm}_bounds}}' if np.isfinite(worst['low']) else 'no interval'}: "
+                    f"{worst['verdict']}.")  # fmt: skip
+        others = rows[rows["variant"] != worst["variant"]].groupby("verdict")["variant"]
+        listed = [f"{', '.join(_named(arm, v, values) for v in variants)}: {verdict}" for verdict, variants in others]
+        sentences.append(" ".join([sentence, *(f"Under {words}." for words in listed)]))
     return say(" ".join(sentences), values)
 
 
@@ -105,7 +104,7 @@ def shifted(study: Study) -> Plate:
         f"A test image ({row['label'].iloc[0]}) as it is and under each shift of this profile; units are in the table."
     )
     return Plate(picture, caption, f"One test image under {', '.join(table['shift'])}.", table, kind="photo",
-                 title="What the shifts look like", key="shifted", src="params",
+                 title="What the shifts look like", key="shifted", src="scores.csv",
                  least=620 if len(names) >= 5 else 0)  # fmt: skip
 
 
@@ -123,17 +122,23 @@ def _point(study: Study, found: Ladder, arm: str, name: str, step: int) -> dict:
 
 
 def _left(found: Ladder) -> str:
-    words = [f"the steps between ({len(found.steps)} of {shifts.STEPS} are shown)"] * (len(found.steps) < shifts.STEPS)
+    words = ["the steps in between"] * (len(found.steps) < shifts.STEPS)
     words += [shifts.SHIFTS[name].words for name in found.left_out]
     return f" Left to the full profile: {', '.join(words)}." if words else ""
 
 
-def _most(rows: pd.DataFrame) -> str:
-    return "under" if len(rows) == 1 else f"most under (of {len(rows)} shifts at their strongest step)"
+def _named(arm: str, variant: str, values: dict[str, Value]) -> str:
+    """A shift at its strength, the number as a placeholder that is added to `values` with its origin."""
+    name, strength = variant.split(":")[1], in_words(variant)
+    number = shifts.SHIFTS[name].strengths[int(variant.split(":")[2]) - 1]
+    values[f"{arm}_{name}"] = Value(f"{number:g}", _key(arm, "strength", variant))
+    before, _, after = strength.rpartition(f"{number:g}")
+    return f"{before}{{{arm}_{name}}}{after}"
 
 
-def _listed(variants: pd.Series) -> str:
-    return ", ".join(in_words(variant) for variant in variants)
+def _key(arm: str, metric: str, variant: str) -> str:
+    """Where a number of the ladder stands."""
+    return f"scores.csv:{arm}:{metric}:test:{variant}"
 
 
 def _n(study: Study, arm: str) -> str:
