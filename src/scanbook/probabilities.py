@@ -118,7 +118,7 @@ def working_point(study: "Study") -> WorkingPoint:
     scores: dict[str, np.ndarray] = {}
     ill: dict[str, np.ndarray] = {}
     if k is None:
-        why = f"With {len(study.classes)} classes and none set against the rest there is no threshold to choose."
+        why = "With several classes, and none of them set against the rest, there is no threshold to choose."
         return WorkingPoint(study.scores.head(0), {}, {}, {}, why)
     for arm, a in study.evidence.ask(answers).items():
         try:
@@ -126,8 +126,9 @@ def working_point(study: "Study") -> WorkingPoint:
                 run: operating.choose_threshold(log_odds(val.logits[0])[:, k], val.truth == k, wanted)
                 for run, val in a.val.items()
             }
-        except ValueError as error:
-            return WorkingPoint(study.scores.head(0), {}, {}, {}, f"No threshold: {error}.")
+        except ValueError:
+            why = f"No threshold: a validation part of {arm} shows one of the two kinds only, and choosing needs both."
+            return WorkingPoint(study.scores.head(0), {}, {}, {}, why)
         scores[arm], ill[arm] = log_odds(a.part.logits)[..., k], a.part.truth == k
         thresholds[arm] = list(chosen.values())
         rates, counts = operating.at_threshold(scores[arm], a.laid(chosen), ill[arm], a.draws)
