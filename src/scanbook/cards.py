@@ -9,7 +9,6 @@ import pandas as pd
 
 from scanbook.metrics.verdicts import METRIC_NAMES
 from scanbook.names import pretty
-from scanbook.quiz import METRIC as QUIZ
 from scanbook.report.model_card import Card, Part
 from scanbook.report.words import Prose, Value, cited, say
 
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
     from scanbook.study import Study
 
 KEPT = ("resnet", "vgg", "source")
+# Of what rooms answered beyond the scores: calibration, the working point, checks of maps, shifts, another folder
+BEYOND = (r"ece|ece_expected|brier|temperature|threshold|sensitivity|specificity|auroc|accuracy|auroc_change|far_share|"
+          r"map_(randomised|shuffled|edges|blob|deletion|pointing|energy)")  # fmt: skip
 USE = ("For teaching and for checking methods. Not for clinical use: it has been tried on no patient outside this "
        "set, no threshold has been agreed with a clinic, and nobody has weighed what its errors would "
        "cost.")  # fmt: skip
@@ -80,10 +82,19 @@ def write(study: "Study", folder: Path) -> list[Path]:
 def _scores(study: "Study", arm: str) -> pd.DataFrame:
     """All rows of one arm on the test part: its scores, then what the page asked beyond them."""
     tables = (study.scores.assign(own=True), study.evidence.scores.assign(own=False))
+    parts = ("test", "external")
     found = pd.concat(
-        [table[(table["arm"] == arm) & (table["split"] == "test")] for table in tables], ignore_index=True
+        [table[(table["arm"] == arm) & table["split"].isin(parts)] for table in tables], ignore_index=True
     )
-    return found[found["metric"] != QUIZ]
+    weaker = found["variant"].map(_weaker(found["variant"])).astype(bool)
+    return found[found["own"] | (found["metric"].str.fullmatch(BEYOND) & ~weaker)]
+
+
+def _weaker(variants: pd.Series) -> dict[str, bool]:
+    """Which steps of a shift have a stronger one: a card says what the strongest costs, the page shows all."""
+    steps = {v: v.rsplit(":", 1) for v in variants.unique() if v.startswith("shift:")}
+    most = {name: max(int(step) for other, step in steps.values() if other == name) for name, _ in steps.values()}
+    return {v: v in steps and int(steps[v][1]) < most[steps[v][0]] for v in variants.unique()}
 
 
 def _table(scores: pd.DataFrame, *, own: bool) -> pd.DataFrame:

@@ -30,7 +30,8 @@ def files_of(study: Study, folder: Path) -> origins.Files:
         "scores.csv": set(map(float, _flat(tables["scores.csv"]["method"].dropna().to_list()))),
         "state.json": set(map(float, _flat(states))), "params": params, "params.yaml": params, "predictions.csv": probs,
         "manifest.csv": _of_files(data), "split.csv": _of_parts(data, {arm.scheme for arm in e.arms.values()}),
-        "images": _of_images(study), "draws": set(), "record": origins.within(tables["facts.csv"]) | origins.within(tables["scores.csv"]),
+        "images": _of_images(study), "draws": set(),
+        "record": set().union(*(origins.within(tables[f"{name}.csv"]) for name in ("facts", "scores"))),
         "method": {NEAR, SAME, 0.98, 0.5},
     }  # fmt: skip
     if "images" in tables["facts.csv"]["unit"].to_list():

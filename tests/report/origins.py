@@ -13,58 +13,16 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from bs4 import BeautifulSoup, Tag
+from report.shown import Number, numbers
 
-# A digit run that no letter touches: ResNet-18, person12 and 3e-4px are names, +0.012, 1,234 and 45 % are numbers.
-NUMBER = re.compile(
-    r"(?<![\w.,/^#‹…-])(?P<sign>[-+−]?)(?P<whole>\d{1,3}(?:,\d{3})+(?![\d])|\d+)(?P<rest>\.\d+)?(?P<power>e[-+]?\d+)?"
-    r"(?P<percent>[\s\u00a0]?%)?(?![\w^…]|-\w)"
-)
-METHOD = {  # numbers of the method itself, as captions say them; each stands in docs/methods.md or in the figure's rule
-    "95 %": "the level of every interval", "32 × 32": "thumbnails of the twins and of the published split",
-    "in all eight turns": "", "5 % level": "the level of p", "1-NN": "", "0.5 would mean": "chance",
-    "1×1": "a convolution", "3×3": "a convolution", "et al. 2016": "", "n / (number": "",
-    "CLAIM 2024": "", "Narayanan (2023)": "",
-}  # fmt: skip
+METHOD = (  # numbers of the method and of sources, as captions say them: each stands in docs/methods.md or names its source
+    "95 %", "5 % level", "32 × 32", "in all eight turns", "1-NN", "0.5 would mean", "n / (number", "1×1", "3×3",
+    "et al. 2016", "CLAIM 2024", "Narayanan (2023)",
+)  # fmt: skip
 SHARE = re.compile(r"(\d+) of (\d+)")  # a rate that is said in whole images
 PLACE = re.compile(r"\bImage \d+\b")  # of the quiz
 SKIPPED = ("pre, code, script, style, nav, footer, legend, details.code, .provenance, #plate-provenance, .badge, .prose, "
            ".skip, .glossary, .item")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Number:
-    """One number as shown: its value, the places it was rounded to, and whether it was a percentage."""
-
-    text: str
-    value: float
-    places: int
-    percent: bool = False
-
-    def is_(self, found: float) -> bool:
-        """Whether a number of a file could be shown like this."""
-        return self._near(found, self.value, self.places) or (
-            self.percent and self._near(found, self.value / 100, self.places + 2)
-        )
-
-    @staticmethod
-    def _near(found: float, shown: float, places: int) -> bool:
-        if places == 0 and float(found).is_integer():
-            return abs(found) == abs(shown)
-        return abs(abs(found) - abs(shown)) <= 0.5000001 * 10.0**-places
-
-
-def numbers(text: str) -> list[Number]:
-    """Every number in a text, in order; names with digits in them are none."""
-    found = []
-    for match in NUMBER.finditer(text):
-        digits = match["whole"].replace(",", "") + (match["rest"] or "")
-        places = len((match["rest"] or ".")[1:])
-        value = float(digits + (match["power"] or ""))
-        if match["power"]:
-            places -= int(match["power"][1:])
-        sign = -1 if match["sign"] in ("-", "−") and match["sign"] else 1
-        found.append(Number(match.group().strip(), sign * value, max(places, 0), bool(match["percent"])))
-    return found
 
 
 @dataclass
@@ -116,8 +74,11 @@ class Files:
         if file == "facts.csv":
             rows = table[table["key"] == key]
         elif file == "scores.csv":
-            arm, metric, *split = key.split(":")
-            rows = table[(table["arm"] == arm) & (table["metric"] == metric) & (table["split"] == (*split, "test")[0])]
+            arm, metric, *where = key.split(":")
+            rows = table[(table["arm"] == arm) & (table["metric"] == metric)]
+            rows = rows[rows["split"] == (where[0] if where else "test")]
+            if "variant" in rows and (where[1:] or len(rows) > 1):
+                rows = rows[rows["variant"].fillna("").astype(str) == ":".join(where[1:])]
         else:
             return None
         return None if rows.empty else [float(v) for v in rows.select_dtypes("number").to_numpy().ravel() if v == v]
