@@ -6,6 +6,7 @@ import pytest
 import tiny
 
 from scanbook import params
+from scanbook.phantoms import make_phantoms
 from scanbook.study import Study
 
 ARMS = ("patient_split", "untaught", "reweighted")
@@ -15,12 +16,16 @@ ARMS = ("patient_split", "untaught", "reweighted")
 def study(tmp_path_factory):
     root = tmp_path_factory.mktemp("planted")
     shutil.copytree(tiny.REPOSITORY / "params", root / "params")
+    make_phantoms("heart", root / "images", patients=110)
     whole = params.load(root / "params" / "heart.yaml", "sample")
     asked = [c for c in whole.comparisons if {c.a, c.b} <= set(ARMS)]
-    few = {"arms": {arm: whole.arms[arm] for arm in ARMS}, "comparisons": asked, "tuning": None, "lesson": {}}
-    opened = Study(whole.model_copy(update=few), root, {})
-    opened.train()
-    return opened
+    few = {"arms": {arm: whole.arms[arm] for arm in ARMS}, "comparisons": asked, "tuning": None, "lesson": {},
+           "phantoms": False}  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATA_DIR", str(root / "images"))
+        opened = Study(whole.model_copy(update=few), root, {})
+        opened.train()
+        yield opened
 
 
 def test_the_judge_finds_the_pair_that_differs_and_the_pair_that_is_equal(study):
