@@ -71,7 +71,7 @@ def stages(study: Study, arm: str = "source") -> Plate:
         for s in (done["stages"].iloc[0] if len(done) else [])
     ]  # fmt: skip
     return show_table(pd.DataFrame(rows), f"{study.label_of(arm)}, measured on the validation part as each stage ends.",
-                      title="Between the stages", key=f"stages-{arm}", src="history.csv")  # fmt: skip
+                      title="Between the stages", key=f"stages-{arm}", src="history.csv, state.json")  # fmt: skip
 
 
 def budget(study: Study) -> Plate:

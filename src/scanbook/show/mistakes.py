@@ -65,7 +65,7 @@ def mistakes(study: Study, arm: str | None = None, each: int = 2, beside: int = 
     alt = f"{len(cases)} test images, each beside {beside} training images; {n_wrong} of {len(asked)} are wrong."
     picture = figures.neighbour_sheet(cases)
     return Plate(picture, caption, alt, shown, kind="photo", title="Mistakes and their neighbours", key="mistakes",
-                 src="predictions.csv", least=760)  # fmt: skip
+                 src="predictions.csv, features", least=760)  # fmt: skip
 
 
 def feature_map(study: Study) -> Plate:
@@ -96,4 +96,4 @@ def feature_map(study: Study) -> Plate:
     alt = f"A map of {len(both)} images by class; {n_wrong} of {n_test} test images are ringed as wrong."
     shown = names.table(table)[["image_id", "group", "label", "part", "wrong", "x", "y"]]
     return Plate(figures.feature_map(table, list(shares)), caption, alt, shown, title=title, key="feature-map",
-                 src="predictions.csv")  # fmt: skip
+                 src="predictions.csv, features")  # fmt: skip

@@ -33,12 +33,14 @@ def grid(study: Study) -> Plate | Prose:
     caption = (f"{len(table)} trainings{budget}, at each {' · '.join(axes)}, scored on the validation part alone. "
                f"Taken: {taken}." + (f" {failed} could not be trained." if failed else ""))  # fmt: skip
     shown = table[["network", "fold", *axes, "val_loss", "seconds", "state", "chosen"]]
+    if "rate" in axes:
+        shown = shown.assign(rate=[f"{rate:g}" for rate in shown["rate"]])  # 0.0001 to three places would be nothing
     alt = "Validation loss by point of the grid. " + "; ".join(
         f"{network}: from {rows['val_loss'].min():.3g} to {rows['val_loss'].max():.3g}"
         for network, rows in table.groupby("network", sort=False)
     )
     figure, title = figures.tuning_grid(table, " · ".join(axes)), "Searched before the test part was opened"
-    return Plate(figure, caption, f"{alt}.", shown, title=title, key="tuning", src="facts.csv")
+    return Plate(figure, caption, f"{alt}.", shown, title=title, key="tuning", src="state.json, params")
 
 
 def spread(study: Study) -> Prose:
