@@ -1,7 +1,6 @@
-"""The command line: report, train, predict, new, data, params, diff. What make does, without make."""
+"""The command line: report, train, predict, external, export, new, data, params, diff. What make does, without make."""
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from scanbook import params
+from scanbook import finished_cli, params
 
 _COLUMNS = {"name": "names the file", "label": "the class", "patient": "whose image", "split": "train, val or test"}
 
@@ -48,12 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--list", action="store_true", help="make nothing: name the planned runs and their states")
     _common(train, _train)
 
-    predict = commands.add_parser("predict", help="class and probabilities of new images, from a finished run")
-    predict.add_argument("name", metavar="NAME")
-    predict.add_argument("images", nargs="+", metavar="IMAGE|FOLDER")
-    predict.add_argument("--arm", default="resnet", help="which trained network answers (default: resnet)")
-    predict.add_argument("--json", action="store_true", help="one JSON object an image")
-    _common(predict, _predict)
+    finished_cli.add(commands, _common, _overrides)
 
     new = commands.add_parser("new", help="a parameter file and a notebook for images of your own")
     new.add_argument("name", metavar="NAME", help="of the new assignment, such as knee")
@@ -194,26 +188,6 @@ def _data(args: argparse.Namespace) -> int:
     from scanbook.getting import get_sets
 
     return get_sets(params.root(), args.names, everything=args.all)
-
-
-def _predict(args: argparse.Namespace) -> int:
-    from scanbook.predict import Predictor, image_files
-
-    predictor = Predictor.of(args.name, args.profile, _overrides(args), args.arm)
-    unreadable = 0
-    for file in image_files([Path(name) for name in args.images]):
-        answer = predictor.answer(file)
-        unreadable += "error" in answer
-        if args.json:
-            print(json.dumps({"image": file.as_posix(), **answer}))
-        elif "error" in answer:
-            print(f"{file.as_posix()}: {answer['error']}", file=sys.stderr)
-        else:
-            shares = "  ".join(f"{name} {p:.3f}" for name, p in answer["probabilities"].items())
-            print(f"{file.as_posix()}: {answer['class']}  ({shares})")
-    if not args.json:
-        print(f"answered by {predictor.description}; not for clinical use", file=sys.stderr)
-    return 1 if unreadable else 0
 
 
 def _new(args: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ The networks are those of the first fold. An image whose patient they have train
 would be no second folder.
 """
 
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from scanbook.loaders.label_table import Columns
 from scanbook.metrics import redrawn, strangers
 from scanbook.metrics import scores as scoring
 from scanbook.plan import Run
+from scanbook.report.words import with_interval
 from scanbook.study import Study
 
 ARMS = ("resnet", "vgg")
@@ -104,6 +106,26 @@ def answer_folder(study: Study, folder: Path, arms: tuple[str, ...] = ARMS) -> E
             scores.append(rows)
     return Elsewhere("", folder.name, source, listed, pd.concat(answers, ignore_index=True),
                      pd.concat(scores, ignore_index=True))  # fmt: skip
+
+
+def in_lines(found: Elsewhere, *, as_json: bool = False) -> list[str]:
+    """What a terminal shows: files set aside, a line an image and network, then the scores; or JSON, a line an answer."""
+    aside = found.files[found.files["status"] != "used"] if len(found.files) else found.files
+    if as_json:
+        lines = [json.dumps({"image": row.image_id, "error": row.reason}) for row in aside.itertuples()]
+        return lines + [json.dumps(row) for row in found.answers.to_dict("records")]
+    lines = [f"{row.image_id}: set aside, {row.reason}" for row in aside.itertuples()]
+    for row in found.answers.itertuples():
+        marks = f"{', far from training' * row.far}{', patient known' * row.known}"
+        truth = f" (is {row.label or row.said})" if row.label or row.said else ""
+        lines.append(f"{row.image_id}: {row.arm} says {row.predicted} {row.probability:.3f}{truth}{marks}")
+    if found.missing:
+        return [*lines, found.missing]
+    shown = found.scores.loc[found.scores["split"] == "external"]
+    lines += [
+        f"{row['arm']}, {row['metric']}: {with_interval(row)}, {row['n_images']} images" for _, row in shown.iterrows()
+    ]
+    return [*lines, "not for clinical use"]
 
 
 def write(study: Study, found: Elsewhere) -> Path:
