@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,14 +51,14 @@ def of(study: "Study", arm: str) -> Card:
         "Intended use": [_sentence(USE)],
         "Network": [
             _sentence(f"{pretty(settings.network)}, weights at the start: {settings.weights}"
-                      f"{'; ' * bool(settings.about)}{settings.about}."),
+                      f"{'; ' * bool(settings.about)}{settings.about}.", "params"),
             told("{parameters} parameters, trained for {epochs} epochs in {seconds} seconds; the epoch kept is the "
                  "one with the lowest validation loss, {best_epoch} (the mean, where there are several runs)."),
         ],
         "Data": [told(f"{images}{{n_images}} images of {{n_groups}} {e.data.unit} in {{n_classes}} classes "
                       f"({', '.join(study.classes)}); {{n_test_images}} images of {{n_test_groups}} {e.data.unit} are "
                       f"tested."),
-                 *([_sentence(where)] if where else []), _sentence(kept)],
+                 *([_sentence(where, "params")] if where else []), _sentence(kept)],
         "Scores on the test part": [(_table(scores, own=True), "scores.csv")],
         "Where it fails": _failures(study, arm, scores),
     }  # fmt: skip
@@ -133,8 +134,10 @@ def _named(metric: str) -> str:
     return METRIC_NAMES.get(metric) or metric.replace("recall_", "recall of ").replace("_", " ")
 
 
-def _sentence(text: str) -> Prose:
-    return say(text.replace("{", "{{").replace("}", "}}"), {})
+def _sentence(text: str, src: str = "") -> Prose:
+    """A sentence as it is; `src` where it may hold numbers of the parameter file."""
+    origin = f' data-src="{src}"' if src else ""
+    return Prose(f'<p class="say"{origin}>{escape(text)}</p>', text)
 
 
 def _plain(value: float) -> float | int:

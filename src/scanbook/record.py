@@ -20,6 +20,7 @@ from scanbook.names import pretty
 if TYPE_CHECKING:
     from scanbook.study import Study
 
+CANDIDATES = ("resnet", "vgg", "source")
 RULE = "rule_"  # how scores.csv begins the name of a rule without anatomy; see `floor`
 TABLES = ("facts", "scores", "comparisons")
 COMPARISON_COLUMNS = ["assignment", "question", "a", "b", "metric", "difference", "low", "high", "p", "p_holm",
@@ -80,6 +81,12 @@ def facts(study: "Study") -> pd.DataFrame:
             if spec.arms[arm].training.initial_bias and spec.arms[arm].training.loss == "cross_entropy":
                 shares = np.array(runs["class_prior"].iloc[0])  # what they cost, given as the answer to every image
                 note(f"{arm}_share_loss", float(-(shares * np.log(shares)).sum()))
+        gaps = {arm: _gap(study, arm) for arm in (*CANDIDATES, "lab1") if arm in done["arm"].to_list()}
+        known = {arm: gap for arm, gap in gaps.items() if gap is not None}
+        for arm, gap in known.items():
+            note(f"{arm}_validation_minus_test", gap, "AUROC")
+        if known:
+            note("validation_minus_test", float(np.mean(list(known.values()))), "AUROC", len(known))
         note("even_odds_loss", float(np.log(len(study.classes))))
         begun = study.history[study.history["epoch"] == 1].groupby("arm", sort=False).first()
         for arm, row in begun.iterrows():
@@ -132,6 +139,12 @@ def comparisons(study: "Study") -> pd.DataFrame:
         )  # fmt: skip
         rows.append({**row, "arm_a": wanted.a, "arm_b": wanted.b})
     return pd.DataFrame(verdicts.correct(rows), columns=None if rows else COMPARISON_COLUMNS)
+
+
+def _gap(study: "Study", arm: str) -> float | None:
+    """What the validation part promised of an arm's AUROC more than the test part gave; None without both."""
+    val, test = (score(study.scores, arm, "auroc", part) for part in ("val", "test"))
+    return None if val is None or test is None else float(val["value"] - test["value"])
 
 
 def _named(study: "Study", arm: str) -> str:

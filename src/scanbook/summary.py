@@ -176,6 +176,7 @@ def matrix(book: Book) -> Plate:
     caption = (
         f"AUROC on the test part, {table['network'].nunique()} networks, {table['assignment'].nunique()} assignments."
     )
+    table = table.reset_index(drop=True)
     words = "; ".join(f"{r.assignment}, {r.network}: {r.value:.3f}" for r in table.itertuples())
     return Plate(figures.network_set_matrix(table), caption, f"{words}.", table, title="Networks and sets", key="matrix",
                  src="scores.csv", least=560)  # fmt: skip

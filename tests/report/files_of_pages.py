@@ -25,13 +25,14 @@ def files_of(study: Study, folder: Path) -> origins.Files:
     tables["manifest.csv"], tables["history.csv"] = data.manifest, study.history
     shown, probs = _answers(study)
     states = [study.run_folder(run).state() for run in (*study.runs, *study.tuning_runs)]
-    params = set(map(float, _flat([e.model_dump(), data.chose_split])))
+    params = set(map(float, _flat([e.model_dump(), data.chose_split, list(study.overrides)])))
     loose = {
         "scores.csv": set(map(float, _flat(tables["scores.csv"]["method"].dropna().to_list()))),
         "state.json": set(map(float, _flat(states))), "params": params, "params.yaml": params, "predictions.csv": probs,
         "manifest.csv": _of_files(data), "split.csv": _of_parts(data, {arm.scheme for arm in e.arms.values()}),
-        "images": _of_images(study), "draws": set(),
-        "record": set().union(*(origins.within(tables[f"{name}.csv"]) for name in ("facts", "scores"))),
+        "images": _of_images(study), "draws": _all(show.augmented(study).table),
+        "features": _all(show.mistakes(study).table) | _all(show.feature_map(study).table),
+        "record": set().union(*(origins.within(tables[f"{name}.csv"]) for name in ("facts", "scores")), params),
         "method": {NEAR, SAME, 0.98, 0.5},
     }  # fmt: skip
     if "images" in tables["facts.csv"]["unit"].to_list():
@@ -112,7 +113,13 @@ def _of_images(study: Study) -> set[float]:
         audit.telltales(data),
         show.twins(study).table,
     ]
-    return set().union(*map(origins.within, tables), map(float, (audit.published(data) or {}).values()))
+    readable = float(data.manifest["pixel_hash"].ne("").sum())
+    return {readable}.union(*map(_all, tables), map(float, (audit.published(data) or {}).values()))
+
+
+def _all(table: pd.DataFrame) -> set[float]:
+    """Numbers of a table, those that stand in words among them."""
+    return origins.within(table) | set(map(float, _flat(table.astype(str).to_numpy().tolist())))
 
 
 def _flat(tree: object) -> Iterable[float]:
