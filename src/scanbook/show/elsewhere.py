@@ -19,11 +19,11 @@ ROWS = {True: "far from every training image", False: "near one"}
 def external(study: Study) -> Plate | Prose:
     """A second folder, evaluated without training on it: what is said of each image, and which are unlike all in training.
 
-    One plain sentence where there is no such folder.
+    Where there is no such folder, that there is no picture: `strangers` says why.
     """
     found = study.evidence.ask(outside.answer)
     if found.missing:
-        return say(found.missing, {})
+        return say("There is no second folder, so there is nothing to see of it.", {})
     outside.write(study, found)
     arm = found.answers["arm"].iloc[0]
     first = found.answers[found.answers["arm"] == arm].sort_values("distance", ascending=False)
@@ -50,10 +50,13 @@ def external(study: Study) -> Plate | Prose:
 
 
 def strangers(study: Study) -> Prose:
-    """Which share of the second folder lies far from training, beside the same share of the test part; and the scores."""
+    """Which share of the second folder lies far from training, beside the same share of the test part; and the scores.
+
+    One plain sentence where there is no such folder.
+    """
     found = study.evidence.ask(outside.answer)
     if found.missing:
-        return say("", {})
+        return say(found.missing, {})
     sentences: list[str] = []
     values: dict[str, Value] = {}
 

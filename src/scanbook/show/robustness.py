@@ -15,10 +15,13 @@ from scanbook.report.words import Prose, Value, say
 from scanbook.study import Study
 
 AS_THEY_ARE = "none"
+NOTHING = "Neither ResNet nor VGG is finished, so there is nothing to shift."
 
 
 def steady(study: Study) -> Prose:
     """For each network the shift that moved its AUROC most, judged, and how the others were judged."""
+    if not study.done_arms(*ARMS):
+        return say(NOTHING, {})
     found = study.evidence.ask(climb)
     values: dict[str, Value] = {}
     sentences = []
@@ -37,8 +40,10 @@ def steady(study: Study) -> Prose:
     return say(" ".join(sentences), values)
 
 
-def ladder(study: Study) -> Plate:
+def ladder(study: Study) -> Plate | Prose:
     """AUROC of ResNet and VGG under every shift, step by step, with intervals; accuracy stands in the table."""
+    if not study.done_arms(*ARMS):
+        return say(NOTHING, {})
     found = study.evidence.ask(climb)
     arms = list(found.changes["arm"].unique())
     rows = []
@@ -62,8 +67,10 @@ def ladder(study: Study) -> Plate:
                  title="The ladder of shifts", key="ladder", src="scores.csv")  # fmt: skip
 
 
-def shift_verdicts(study: Study) -> Plate:
+def shift_verdicts(study: Study) -> Plate | Prose:
     """Each network and shift at the strongest step: the paired change of AUROC, its interval, p and verdict."""
+    if not study.done_arms(*ARMS):
+        return say(NOTHING, {})
     found = study.evidence.ask(climb).changes
     table = pd.DataFrame({
         "network": [pretty(study.experiment.arms[arm].network) for arm in found["arm"]],
@@ -77,8 +84,10 @@ def shift_verdicts(study: Study) -> Plate:
     return show_table(table, caption, title="What the strongest steps cost", key="ladder-changes", src="scores.csv")
 
 
-def shifted(study: Study) -> Plate:
+def shifted(study: Study) -> Plate | Prose:
     """One test image under every shift of the profile, at the slightest and at the strongest step."""
+    if not study.done_arms(*ARMS):
+        return say(NOTHING, {})
     settings, (names, taken) = study.experiment.arms[study.done_arms(*ARMS)[0]], asked(study)
     part = study.data.used.loc[study.data.rows(settings.scheme, 0, "test")]
     positive = part["label"] == (study.experiment.data.positive or study.classes[0])
