@@ -64,6 +64,8 @@ def answer(study: Study) -> Elsewhere:
         return Elsewhere(
             f"The second folder, {named}, is not among the images here, so nothing is said about other places."
         )
+    if not study.done_arms(*ARMS):
+        return Elsewhere("Neither ResNet nor VGG is finished, so nobody can answer the second folder.")
     return answer_folder(study, folder)
 
 
