@@ -100,6 +100,15 @@ def labels(scale: float, root: Path) -> Rows:
         yield row("labels", what, "suspects that are wrong (precision)", int(found), int(named), goals[1])
 
 
+def summed(table: pd.DataFrame) -> list[dict]:
+    """The two lines that pages quote: comparisons of equal networks, and planted leaks and shortcuts."""
+    planted = table["trial"].isin(["leaks", "shortcuts"]) & (table["planted"] != "nothing")
+    asked = (("equal networks", (table["said"] == "better or worse"), "better or worse", "<= 0.05"),
+             ("leaks and shortcuts", planted, "caught", ">= 0.95"))  # fmt: skip
+    return [row("all", what, said, int(table.loc[which, "hits"].sum()), int(table.loc[which, "of"].sum()), goal)
+            for what, which, said, goal in asked if which.any()]  # fmt: skip
+
+
 TRIALS = {"drawn": drawn, "leaks": leaks, "shortcuts": shortcuts, "labels": labels, "trained": trained, "maps": maps}
 
 
@@ -114,8 +123,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=asked.root) as root:
         for name in asked.only:
             rows = list(TRIALS[name](asked.scale, Path(root)))
-            known = pd.concat([known[known["trial"] != name], pd.DataFrame(rows)], ignore_index=True)
-            known = known.sort_values("trial", key=lambda t: t.map(list(TRIALS).index), kind="stable")
+            known = pd.concat([known[~known["trial"].isin([name, "all"])], pd.DataFrame(rows)], ignore_index=True)
+            known = known.sort_values(
+                "trial", key=lambda t: t.map(list(TRIALS).index), kind="stable", ignore_index=True
+            )
+            known = pd.concat([known, pd.DataFrame(summed(known))], ignore_index=True)
             asked.table.parent.mkdir(parents=True, exist_ok=True)
             known.to_csv(asked.table, index=False)
             print(pd.DataFrame(rows).to_string(index=False), flush=True)

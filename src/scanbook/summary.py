@@ -18,6 +18,7 @@ from scanbook.report import figures
 from scanbook.report import provenance as origin
 from scanbook.report.plates import Plate, show_table
 from scanbook.report.words import Prose, cited
+from scanbook.trials import trial as trial
 
 PAIR = ("resnet", "vgg")
 
