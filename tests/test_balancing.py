@@ -122,7 +122,7 @@ def test_the_blends_stand_beside_their_parents_with_the_remark_that_they_are_no_
     assert "blended was trained on them" in trained.plate.caption
     n = trained.states.loc["blended", "shown"]["synthetic"]
     assert re.search(rf"Of {n} blends \d+ lie between two images of the same patient\.", trained.plate.caption)
-    assert trained.plate.alt.startswith("4 synthetic images, each between its two parents: rare ")
+    assert trained.plate.alt == "4 synthetic images, each between its two parents: rare; rare; some; some."
 
 
 def test_an_arm_that_was_not_asked_for_copies_is_not_made_again_when_their_strengths_change(trained, monkeypatch):
