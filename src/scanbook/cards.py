@@ -20,6 +20,7 @@ KEPT = ("resnet", "vgg", "source")
 # Of what rooms answered beyond the scores: calibration, the working point, checks of maps, shifts, another folder
 BEYOND = (r"ece|ece_expected|brier|temperature|threshold|sensitivity|specificity|auroc|accuracy|auroc_change|far_share|"
           r"map_(randomised|shuffled|edges|blob|deletion|pointing|energy)")  # fmt: skip
+ALSO = {"ece": "ECE", "brier": "Brier score", "auroc_change": "AUROC less that without the shift"}
 USE = ("For teaching and for checking methods. Not for clinical use: it has been tried on no patient outside this "
        "set, no threshold has been agreed with a clinic, and nobody has weighed what its errors would "
        "cost.")  # fmt: skip
@@ -99,7 +100,7 @@ def _weaker(variants: pd.Series) -> dict[str, bool]:
 
 
 def _table(scores: pd.DataFrame, *, own: bool) -> pd.DataFrame:
-    rows = scores[scores["own"] == own]
+    rows = scores[scores["own"] == own].reset_index(drop=True)
     table = pd.DataFrame({
         "measure": rows["metric"].map(_named), "value": [cited(row) for _, row in rows.iterrows()],
         "n_images": rows["n_images"], "n_groups": rows["n_groups"],
@@ -131,7 +132,7 @@ def _floor(study: "Study", arm: str) -> list[Part]:
 
 
 def _named(metric: str) -> str:
-    return METRIC_NAMES.get(metric) or metric.replace("recall_", "recall of ").replace("_", " ")
+    return METRIC_NAMES.get(metric) or ALSO.get(metric) or metric.replace("recall_", "recall of ").replace("_", " ")
 
 
 def _sentence(text: str, src: str = "") -> Prose:
