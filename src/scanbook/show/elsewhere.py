@@ -84,10 +84,11 @@ def strangers(study: Study) -> Prose:
 
 def _table(study: Study, found: outside.Elsewhere) -> pd.DataFrame:
     """One row an image, the networks side by side, the furthest first."""
-    parts = []
+    parts, names = [], [_name(study, str(arm)) for arm in found.answers["arm"].unique()]
     for arm, answers in found.answers.groupby("arm", sort=False):
         own = answers.set_index("image_id")[["predicted", "probability", "distance", "far"]]
-        parts.append(own.add_prefix(f"{_name(study, str(arm))}: "))
+        name = _name(study, str(arm))
+        parts.append(own.add_prefix(f"{name}: " if names.count(name) == 1 else f"{name} ({arm}): "))
     first = found.answers.drop_duplicates("image_id").set_index("image_id")
     about = pd.DataFrame(
         {"is": first["label"].where(first["said"] == "", "another kind"), "trained on": first["known"]}
