@@ -5,6 +5,7 @@ The networks are those of the first fold. An image whose patient they have train
 would be no second folder.
 """
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -34,8 +35,8 @@ class Elsewhere:
 
     folder    its name, without the machine's folders; source: where its labels come from, "" for nowhere
     files     one row a file, as `loaders.elsewhere.look` returns them
-    answers   one row an image and arm: image_id, label, said, known (its patient was trained on), predicted, probability,
-              distance (to the nearest training image, in units of what is called far), far, arm
+    answers   one row an image and arm: image_id, label, said, shown (what a page calls it), known (its patient
+              was trained on), predicted, probability, distance (to the nearest training image, in units of what is called far), far, arm
     scores    rows of scores.csv, split "external": the scores of what could be scored, and the shares called far
     """
 
@@ -146,6 +147,8 @@ def _of_arm(study: Study, runs: list[Run], folder: Path, used: pd.DataFrame) -> 
     learnt = np.concatenate([data.rows(run.scheme, run.fold, part) for part in ("train", "val")])
     known = used["group"].isin(set(data.used.loc[learnt, "patient"])) & (used["group"] != "")
     groups = used["group"].where(used["group"] != "", used["image_id"])
+    hidden = data.names.hidden
+    order = used["image_id"].map(lambda name: hashlib.sha256(name.encode()).hexdigest()).rank().astype(int)
     tables = []
     for one in runs:
         logits = asking.logits(study, one, asking.network_of(study, one), images)
@@ -176,7 +179,12 @@ def _of_arm(study: Study, runs: list[Run], folder: Path, used: pd.DataFrame) -> 
     first = predictions[predictions["seed"] == run.seed]
     probs = scoring.class_probs(first, classes)
     answers = used[["image_id", "label", "said"]].assign(
-        known=known, predicted=np.array(classes)[probs.argmax(1)], probability=probs.max(1), distance=away, far=far
+        shown=[f"external-{n:03d}" for n in order] if hidden else used["image_id"],
+        known=known,
+        predicted=np.array(classes)[probs.argmax(1)],
+        probability=probs.max(1),
+        distance=away,
+        far=far,
     )
     return answers, pd.concat(parts, ignore_index=True)
 

@@ -93,11 +93,9 @@ def _table(study: Study, found: outside.Elsewhere) -> pd.DataFrame:
     about = pd.DataFrame(
         {"is": first["label"].where(first["said"] == "", "another kind"), "trained on": first["known"]}
     )
-    table = pd.concat([about, *parts], axis=1).reset_index(names="image")
-    table = table.sort_values(table.columns[5], ascending=False, ignore_index=True)
-    if study.data.names.hidden:
-        table["image"] = [f"external image {n}" for n in range(1, len(table) + 1)]
-    return table
+    table = pd.concat([about, *parts], axis=1).sort_values(parts[0].columns[2], ascending=False)
+    table.insert(0, "image", first.loc[table.index, "shown"])
+    return table.reset_index(drop=True)
 
 
 def _reasons(study: Study, files: pd.DataFrame) -> str:
