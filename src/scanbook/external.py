@@ -36,7 +36,8 @@ class Elsewhere:
     folder    its name, without the machine's folders; source: where its labels come from, "" for nowhere
     files     one row a file, as `loaders.elsewhere.look` returns them
     answers   one row an image and arm: image_id, label, said, shown (what a page calls it), known (its patient
-              was trained on), predicted, probability, distance (to the nearest training image, in units of what is called far), far, arm
+              was trained on), predicted, probability, distance (to the nearest training
+              image, in units of what is called far), far, arm
     scores    rows of scores.csv, split "external": the scores of what could be scored, and the shares called far
     """
 

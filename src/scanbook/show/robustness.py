@@ -14,7 +14,7 @@ from scanbook.report.plates import Plate, show_table
 from scanbook.report.words import Prose, Value, say
 from scanbook.study import Study
 
-AS_THEY_ARE = "none"
+AS_THEY_ARE, ON_THE_AXIS = "none", "–"  # six steps leave the axis no room for a word
 NOTHING = "Neither ResNet nor VGG is finished, so there is nothing to shift."
 
 
@@ -60,10 +60,10 @@ def ladder(study: Study) -> Plate | Prose:
     columns = ["network", "shift", "unit", "strength", "value", "low", "high", "accuracy"]
     table = points[columns].rename(columns={"value": "AUROC"})
     caption = (f"AUROC on the test part, {_n(study, arms[0])}, as the images are changed more and more; bands are 95 % "
-               f"intervals, {AS_THEY_ARE} is the images as they are.{_left(found)}")  # fmt: skip
+               f"intervals, {ON_THE_AXIS} is the images as they are.{_left(found)}")  # fmt: skip
     last = points[points["place"] == points["place"].max()]
     alt = "; ".join(f"{r.network}, {r.shift} {r.strength}: {r.value:.3f}" for r in last.itertuples())
-    return Plate(figures.strength_ladder(points), caption, f"AUROC at the strongest step. {alt}.", table,
+    return Plate(figures.strength_ladder(points.replace({"strength": {AS_THEY_ARE: ON_THE_AXIS}})), caption, f"AUROC at the strongest step. {alt}.", table,
                  title="The ladder of shifts", key="ladder", src="scores.csv")  # fmt: skip
 
 
