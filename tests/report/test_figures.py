@@ -83,7 +83,18 @@ COMPARISONS = pd.DataFrame(
     ],
     columns=["a", "b", "metric", "difference", "low", "high", "margin", "verdict"],
 )
+
+
+def steps(shifts, n):
+    rows = [(name, shift, "sigma, % of the longer side", "–" if k == 0 else f"{k / 2:g}", k, 0.95 - 0.05 * k / n, 0.8, 0.99)
+            for name in NETWORKS[:2] for shift in shifts for k in range(n + 1)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["network", "shift", "unit", "strength", "place", "value", "low", "high"])
+
+
+SHIFTS = ["brightness", "contrast", "blur", "noise", "JPEG", "rotation", "sideways"]
 DRAWN = {
+    "two shifts": lambda: figures.strength_ladder(steps(SHIFTS[:2], 2)),
+    "all shifts": lambda: figures.strength_ladder(steps(SHIFTS, 6)),
     "two classes": lambda: figures.confusion_matrices({n: counts(["NORMAL", "PNEUMONIA"]) for n in NETWORKS}),
     "four classes": lambda: figures.confusion_matrices({n: counts(FOUR) for n in NETWORKS}),
     "one network": lambda: figures.confusion_matrices({"ResNet-18": counts(FOUR)}),
@@ -364,3 +375,18 @@ def test_an_arrow_runs_from_the_dealt_score_to_the_one_kept_apart():
     words = [text.get_text() for text in ax.texts]
     assert "small CNN 0.60" in words
     assert "1-NN rule 0.55" in words
+
+
+def test_a_ladder_draws_a_line_a_network_and_a_band_only_where_there_is_an_interval():
+    points = steps(["blur"], 3)
+    points.loc[points["network"] == "VGG-16-BN", ["low", "high"]] = np.nan
+    (ax,) = [ax for ax in figures.strength_ladder(points).axes if ax.get_visible()]
+    drawn = {to_hex(line.get_color()): line.get_ydata() for line in ax.lines if len(line.get_ydata()) == 4}
+    for name in NETWORKS[:2]:
+        wanted = points.loc[points["network"] == name, "value"]
+        assert list(drawn[color_of(name)]) == list(wanted)
+    filled = [band for band in ax.collections if sum(len(path.vertices) for path in band.get_paths())]
+    assert [to_hex(band.get_facecolor()[0]) for band in filled] == [color_of("ResNet-18")]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["–", "0.5", "1", "1.5"]
+    with pytest.raises(ValueError, match="no points"):
+        figures.strength_ladder(points.head(0))

@@ -63,7 +63,8 @@ def ladder(study: Study) -> Plate | Prose:
                f"intervals, {ON_THE_AXIS} is the images as they are.{_left(found)}")  # fmt: skip
     last = points[points["place"] == points["place"].max()]
     alt = "; ".join(f"{r.network}, {r.shift} {r.strength}: {r.value:.3f}" for r in last.itertuples())
-    return Plate(figures.strength_ladder(points.replace({"strength": {AS_THEY_ARE: ON_THE_AXIS}})), caption, f"AUROC at the strongest step. {alt}.", table,
+    points["strength"] = points["strength"].replace({AS_THEY_ARE: ON_THE_AXIS})
+    return Plate(figures.strength_ladder(points), caption, f"AUROC at the strongest step. {alt}.", table,
                  title="The ladder of shifts", key="ladder", src="scores.csv")  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..style import FAINT, NARROW, PAPER, WIDE, blank, broken, color_of, metric_label, paper, small
+from ..style import FAINT, NARROW, WIDE, blank, broken, color_of, metric_label, paper, small
 
 ACROSS = 3
 CHANCE = 0.5
@@ -42,6 +42,7 @@ def strength_ladder(points: pd.DataFrame, metric: str = "auroc") -> Figure:
             ax.set_ylim(min(0.4, lowest - 0.03), 1.02)
             ax.margins(x=0.08)
             ax.grid(axis="y")
+            ax.tick_params(length=0)  # a mark and a tick at each of so many steps would only add weight
             if metric == "auroc":
                 ax.axhline(CHANCE, color=FAINT, linewidth=1, linestyle=(0, (1, 3)), zorder=0)
             if n % across == 0:
@@ -56,4 +57,4 @@ def strength_ladder(points: pd.DataFrame, metric: str = "auroc") -> Figure:
 def _line(ax: Axes, line: pd.DataFrame, colour: str) -> None:
     known = np.isfinite(line["low"].to_numpy(dtype=float))
     ax.fill_between(line["place"], line["low"], line["high"], where=known, color=colour, alpha=0.16, linewidth=0)
-    ax.plot(line["place"], line["value"], "-o", color=colour, ms=5, mec=PAPER, mew=0.6)
+    ax.plot(line["place"], line["value"], "-o", color=colour, ms=4.5, mew=0)
