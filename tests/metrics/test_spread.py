@@ -37,5 +37,11 @@ def test_networks_that_come_out_alike_have_no_spread():
     assert (over_seeds(sheets([3, 3, 3]), CLASSES, "sick")["value"] == 0).all()
 
 
+def test_two_seeds_give_a_spread_and_no_interval_of_it():
+    table = over_seeds(sheets([2, 4]), CLASSES, "sick")
+    assert (table["value"] > 0).all()
+    assert table[["low", "high"]].isna().all(axis=None)
+
+
 def test_one_seed_has_none():
     assert over_seeds(sheets([3]), CLASSES, "sick").empty

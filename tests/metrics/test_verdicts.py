@@ -193,6 +193,19 @@ def test_correction_over_a_page_can_take_a_verdict_back():
     assert base["verdict"] == "better"
 
 
+def test_what_stands_in_the_way_is_named():
+    base = compare(*pair(1.5, 1.5), CLASSES, "sick", "auroc", 0.02)
+    open_one = {**base, "low": -0.10, "high": 0.20, "p": 0.4, "needed": 1300.0}
+    at_odds = {**base, "low": 0.01, "high": 0.20, "p": 0.2, "needed": 1300.0}
+    few = {**base, "low": np.nan, "high": np.nan, "p": 0.2, "needed": np.nan}
+    endings = [row["sentence"].rsplit(": ", 1)[1] for row in correct([open_one, at_odds, few])]
+    assert endings == [
+        "cannot tell (about 1,300 groups would be needed)",
+        "cannot tell (the interval leaves out 0, the corrected p is not below 0.05)",
+        "cannot tell",
+    ]
+
+
 def test_a_result_is_inside_above_or_below_a_claim():
     inside = against_claim(0.90, 0.86, 0.94, 0.92)
     assert inside["verdict"] == "inside"

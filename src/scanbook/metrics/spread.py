@@ -26,7 +26,7 @@ def over_seeds(
     predictions   one network, one part, two seeds or more; folds together
 
     Returns one row a metric, named <metric>_seed_sd, with the 95 % interval that a normal spread gives it
-    (from chi squared): of few seeds it is wide. Columns as `scores.score_table`; no rows with one seed.
+    (from chi squared): of few seeds it is wide, and of two none is given. Columns as `scores.score_table`; no rows with one seed.
     """
     part = as_part(predictions, classes)
     n, one = len(part.seeds), np.ones((1, 1))
@@ -41,6 +41,7 @@ def over_seeds(
         ]
         sd = float(np.std(each, ddof=1))
         low, high = (sd * ((n - 1) / chi2.ppf(q, n - 1)) ** 0.5 for q in (0.5 + LEVEL / 2, 0.5 - LEVEL / 2))
+        low, high = (low, high) if n > 2 else (np.nan, np.nan)
         method = f"standard deviation over {n} seeds; from {min(each):.3f} to {max(each):.3f}"
         rows.append((f"{metric}_seed_sd", sd, low, high, len(part.truth), len(np.unique(part.groups)), method))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -200,10 +200,10 @@ def _judged(row: dict) -> dict:
         bounds = "no interval"
     head = f"{row['a']} minus {row['b']}: {row['difference']:+.3f} {name}"
     ending = f"equivalent within {row['margin']:.3f}" if verdict == "equivalent" else verdict
-    if verdict == "cannot tell" and np.isfinite(row["needed"]):
-        ending += f" (about {row['needed']:,.0f} {row['unit']} would be needed)"
-    elif verdict == "cannot tell" and np.isfinite(row["low"]) and row["low"] * row["high"] > 0:
+    if verdict == "cannot tell" and np.isfinite(row["low"]) and row["low"] * row["high"] > 0:
         ending += " (the interval leaves out 0, the corrected p is not below 0.05)"
+    elif verdict == "cannot tell" and np.isfinite(row["needed"]):
+        ending += f" (about {row['needed']:,.0f} {row['unit']} would be needed)"
     return {
         **row,
         "verdict": verdict,
