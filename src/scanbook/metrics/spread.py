@@ -26,7 +26,8 @@ def over_seeds(
     predictions   one network, one part, two seeds or more; folds together
 
     Returns one row a metric, named <metric>_seed_sd, with the 95 % interval that a normal spread gives it
-    (from chi squared): of few seeds it is wide, and of two none is given. Columns as `scores.score_table`; no rows with one seed.
+    (from chi squared): of few seeds it is wide, and of two none is given. Columns as `scores.score_table`; no
+    rows with one seed.
     """
     part = as_part(predictions, classes)
     n, one = len(part.seeds), np.ones((1, 1))
