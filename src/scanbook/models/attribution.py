@@ -33,6 +33,7 @@ def grad_cam(
     *,
     cells: int = CELLS,
     weights: Weights | None = None,
+    by_place: bool = False,
     batch: int = 32,
 ) -> Tensor:
     """Grad-CAM (Selvaraju et al. 2017): what in the last maps speaks for a class, by place.
@@ -46,6 +47,8 @@ def grad_cam(
     classes  int (N,), the class to be explained in each image
     cells    the layer is the last one whose map has at least so many cells a side; see `layer_of`
     weights  other weights and statistics to compute with, by their names in the state dict; None: the network's own
+    by_place  weigh each place by its own slope in place of the channel's mean (HiResCAM, Draelos and Carin 2020). The two
+             are the same map where pooling and one linear layer follow, and differ before that
 
     Returns float32 (N, h, w) on the CPU, at least 0, in units of log-odds; a map of zeros where nothing speaks for the
     class. Raises NoMap where the network has no such layer.
@@ -62,7 +65,8 @@ def grad_cam(
             others = logits.scatter(1, own, float("-inf"))
             score = logits.gather(1, own)[:, 0] - others.logsumexp(1)
             (slope,) = torch.autograd.grad(score.sum(), activation)
-            found = (slope.mean((2, 3), keepdim=True) * activation).sum(1).relu()
+            shares = slope if by_place else slope.mean((2, 3), keepdim=True)
+            found = (shares * activation).sum(1).relu()
             pieces.append(found.detach().float().cpu())
     finally:
         network.train(was_training)
