@@ -101,7 +101,7 @@ def test_a_network_that_reads_brightness_falls_with_it_and_not_with_a_sideways_s
 
 def test_the_page_says_it_with_numbers_that_stand_in_the_record(toy):
     said = show.steady(toy.study)
-    assert "moves most under brightness ± 20 %" in said.text
+    assert "does worst under brightness ± 20 %" in said.text
     assert "px sideways: equivalent" in said.text
     for origin, shown in re.findall(r'data-src="scores\.csv:([^"]+)">([^<]+)<', said.html):
         arm, metric, split, variant = origin.split(":", 3)

@@ -19,7 +19,7 @@ NOTHING = "Neither ResNet nor VGG is finished, so there is nothing to shift."
 
 
 def steady(study: Study) -> Prose:
-    """For each network the shift that moved its AUROC most, judged, and how the others were judged."""
+    """For each network the shift under which its AUROC is lowest, judged, and how the others were judged."""
     if not study.done_arms(*ARMS):
         return say(NOTHING, {})
     found = study.evidence.ask(climb)
@@ -30,7 +30,7 @@ def steady(study: Study) -> Prose:
         change = _key(arm, "auroc_change", worst["variant"])
         bounds = Value((_signed(worst["low"]), _signed(worst["high"])), change)
         values |= {f"{arm}_change": Value(_signed(worst["difference"]), change), f"{arm}_bounds": bounds}
-        sentence = (f"{pretty(study.experiment.arms[arm].network)}{' moves most' * (len(rows) > 1)} under "
+        sentence = (f"{pretty(study.experiment.arms[arm].network)}{' does worst' * (len(rows) > 1)} under "
                     f"{_named(arm, worst['variant'], values)}: AUROC {{{arm}_change}} against the images as they are, "
                     f"{f'95 % interval {{{arm}_bounds}}' if np.isfinite(worst['low']) else 'no interval'}: "
                     f"{worst['verdict']}.")  # fmt: skip
