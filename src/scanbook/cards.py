@@ -103,12 +103,12 @@ def _table(scores: pd.DataFrame, *, own: bool) -> pd.DataFrame:
     rows = scores[scores["own"] == own].reset_index(drop=True)
     table = pd.DataFrame({
         "measure": rows["metric"].map(_named), "value": [cited(row) for _, row in rows.iterrows()],
-        "n_images": rows["n_images"], "n_groups": rows["n_groups"],
+        "n_images": rows["n_images"].astype("Int64"), "n_groups": rows["n_groups"].astype("Int64"),
     })  # fmt: skip
     without = rows["value"].notna() & rows["low"].isna()
     if without.any():
         table["no interval because"] = rows["method"].where(without, "")
-    return table if own else table.assign(under=rows["variant"].replace("", "the test part as it is"))
+    return table if own else table.assign(under=rows["variant"].map(_under))
 
 
 def _failures(study: "Study", arm: str, scores: pd.DataFrame) -> list[Part]:
@@ -129,6 +129,14 @@ def _floor(study: "Study", arm: str) -> list[Part]:
     if study.experiment.phantoms:
         doubts.append("Scores on phantoms say that the machinery works, and nothing about patients.")
     return [_sentence(words) for words in doubts]
+
+
+def _under(variant: str) -> str:
+    """What was done to the test images, in words: shift:blur:6 -> blur, step 6."""
+    kind, _, rest = variant.partition(":")
+    if kind == "shift":
+        return ", step ".join(rest.rsplit(":", 1))
+    return f"another folder: {rest}" if kind == "external" else variant or "the test part as it is"
 
 
 def _named(metric: str) -> str:

@@ -63,7 +63,7 @@ class Files:
 
     def has(self, file: str, number: Number) -> bool:
         """Whether a file holds a number that can be shown like this one."""
-        return any(number.is_(value) for value in self.pool(file))
+        return number.stands_in(self.pool(file))
 
     def row(self, src: str) -> list[float] | None:
         """The numbers of the row that a key names: scores.csv:arm:metric, facts.csv:key. None: no such row."""
@@ -91,7 +91,7 @@ def within(table: pd.DataFrame) -> set[float]:
         values = pd.to_numeric(column, errors="coerce")
         numeric = values.notna().any() and column.dtype != object
         if numeric:
-            known = values.dropna().astype(float)
+            known = values[np.isfinite(values.astype(float))].astype(float)
             found |= set(known) | {known.sum(), known.mean(), known.max() - known.min()}
         if not numeric or column.nunique() < 60:
             counts = column.astype(str).value_counts()
@@ -122,11 +122,11 @@ def problems(html: str, files: Files) -> list[str]:
 
 def _plate(plate: Tag, files: Files) -> list[str]:
     where = str(plate.get("id", "a plate"))
-    found, own = [], set[float]()
+    found, own = [], np.array([])
     table = plate.find("table")
     if table is not None:
         found += [f"{where}: {problem}" for problem in _sourced(table, files)]
-        own = _cells(table)
+        own = np.array(sorted(_cells(table)))
     told = [tag.get_text(" ", strip=True) for tag in plate.select("figcaption")]
     told += [str(image.get("alt", "")) for image in plate.find_all("img")]
     src = [name.strip() for name in str(table.get("data-src", "") if table is not None else "").split(",")]
@@ -134,7 +134,7 @@ def _plate(plate: Tag, files: Files) -> list[str]:
         for number in _numbers(files.without_verdicts(text), files):
             near = files.has("facts.csv", number) or files.has("params", number) or files.has("method", number)
             counted = number.places == 0 and not number.percent and any(files.has(name, number) for name in src)
-            if not (near or counted or any(number.is_(value) for value in own)):
+            if not (near or counted or number.stands_in(own)):
                 found.append(f"{where}: {number.text!r} of {_around(text, number.text)!r} is not in its table")
     return found
 
@@ -210,7 +210,7 @@ def _table(table: Tag, src: str, files: Files) -> list[str]:
                     f"{src}: {number.text!r} of row {' | '.join(texts)[:80]!r} is not there"
                     for number in _numbers(text, files)
                     if not (number.value == 0 and number.places == 0)  # nothing of something stands in no file
-                    and not any(number.is_(value / per) for pool in pools for value in pool)
+                    and not any(number.stands_in(pool / per) for pool in pools)
                 ]
         if together is not None and not together:
             found.append(f"{src}: no row of it holds {' | '.join(texts)[:100]!r}")
@@ -224,12 +224,12 @@ def _together(heads: list[str], texts: list[str], file: str, files: Files) -> se
         return None
     named = {name.replace("_", " "): name for name in table.select_dtypes("number").columns}
     shared = {i: named[head] for i, head in enumerate(heads) if head in named and i < len(texts) and numbers(texts[i])}
-    if len(shared) < 2:
+    if len(shared) < 2 or all(number.value == 0 for i in shared for number in numbers(texts[i])):  # what was not run
         return None
     fits = np.ones(len(table), bool)
     for i, name in shared.items():
         number = numbers(texts[i])[0]
-        fits &= np.array([value == value and number.is_(value) for value in table[name].astype(float)])
+        fits &= number.among(table[name].to_numpy(float))
     return set(shared) if fits.any() else set()
 
 

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+import numpy as np
+
 # A digit run that no letter touches: ResNet-18, person12 and 3e-4px are names, +0.012, 1,234 and 45 % are numbers.
 NUMBER = re.compile(
     r"(?<![\w.,/^#‹…-])(?P<sign>[-+−]?)(?P<whole>\d{1,3}(?:,\d{3})+(?![\d])|\d+)(?P<rest>\.\d+)?(?P<power>e[-+]?\d+)?"
@@ -21,15 +23,23 @@ class Number:
 
     def is_(self, found: float) -> bool:
         """Whether a number of a file could be shown like this."""
-        return self._near(found, self.value, self.places) or (
-            self.percent and self._near(found, self.value / 100, self.places + 2)
-        )
+        return self.stands_in(np.array([found], float))
 
-    @staticmethod
-    def _near(found: float, shown: float, places: int) -> bool:
-        if places == 0 and float(found).is_integer():
-            return abs(found) == abs(shown)
-        return abs(abs(found) - abs(shown)) <= 0.5000001 * 10.0**-places
+    def stands_in(self, pool: np.ndarray) -> bool:
+        """Whether one of several numbers could be shown like this."""
+        return bool(self.among(pool).any())
+
+    def among(self, pool: np.ndarray) -> np.ndarray:
+        """bool (N,): which of several numbers could be shown like this; nan is none of them."""
+        found = _near(pool, self.value, self.places)
+        return found | _near(pool, self.value / 100, self.places + 2) if self.percent else found
+
+
+def _near(pool: np.ndarray, shown: float, places: int) -> np.ndarray:
+    far = np.abs(np.abs(pool) - abs(shown))
+    if places == 0:  # a whole number is itself and never its neighbour
+        return far <= np.where(pool == np.floor(pool), 0, 0.5000001)
+    return far <= 0.5000001 * 10.0**-places
 
 
 def numbers(text: str) -> list[Number]:
