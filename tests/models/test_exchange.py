@@ -24,7 +24,7 @@ def network_of(name, classes=3, channels=1, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("name", "channels"), [("resnet18", 1), ("vgg16_bn", 1), ("densenet121", 1), ("separable_cnn", 1), ("resnet18", 3)]
+    ("name", "channels"), [("resnet18", 1), ("vgg16_bn", 1), ("densenet121", 1), ("separable_cnn", 1), ("small_cnn", 3)]
 )
 def test_every_family_answers_alike_whatever_the_number_of_images(tmp_path, name, channels):
     network, file = network_of(name, channels=channels), tmp_path / "network.onnx"
