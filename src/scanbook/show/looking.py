@@ -68,7 +68,7 @@ def maps(study: Study, images: int = 4) -> Plate:
     known = bool(outlines.any())
     picture = figures.maps_sheet(pictures, captions, columns, outlines if known else None)
     caption = ("Grad-CAM for the class that was answered: the brighter, the more this place speaks for it. Brightness is "
-               "scaled in each picture by itself."
+               "scaled in each picture by itself; one without colour has no place that speaks for its class."
                + (" The line in the image surrounds what makes its class, as it was drawn." if known else "")
                + " Under each name stands whether its map is evidence.")  # fmt: skip
     states = "; ".join(f"{column.name}: {column.state}" for column in columns)
