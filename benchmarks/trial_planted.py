@@ -122,13 +122,12 @@ def trained(scale: float, root: Path) -> Rows:
     said: dict[str, list[str]] = {}
     for seed in range(max(2, round(5 * scale))):
         folder = Path(tempfile.mkdtemp(dir=root))
-        make_phantoms("heart", folder, seed=200 + seed, patients=110)
+        make_phantoms("heart", folder / "data", seed=200 + seed, patients=110)
         whole = params.load(REPOSITORY / "params" / "heart.yaml", "sample")
         arms = {name: whole.arms[name] for name in ("patient_split", "untaught", "reweighted")}
         asked = [c for c in whole.comparisons if {c.a, c.b} <= set(arms)]
         few = {"arms": arms, "comparisons": asked, "tuning": None, "lesson": {}, "phantoms": False}
         study = Study(whole.model_copy(update=few), folder, {})
-        study.data = Dataset(study.experiment, folder, folder)
         study.train()
         for _, found in study.comparisons.iterrows():
             said.setdefault(found["question"].removeprefix("Planted: "), []).append(found["verdict"])
