@@ -129,6 +129,7 @@ def main() -> None:
                 "trial", key=lambda t: t.map(list(TRIALS).index), kind="stable", ignore_index=True
             )
             known = pd.concat([known, pd.DataFrame(summed(known))], ignore_index=True)
+            known = known.astype({"hits": int, "of": int})
             asked.table.parent.mkdir(parents=True, exist_ok=True)
             known.to_csv(asked.table, index=False)
             print(pd.DataFrame(rows).to_string(index=False), flush=True)
