@@ -27,6 +27,7 @@ ARMS = ("resnet", "vgg", "source")
 STEPS = 3  # of the cascade
 FRESH = 1001  # seed of the weights drawn anew and of random orders
 CASCADE = "map_cascade"
+KEPT = 4  # networks in memory: the three main ones and one on shuffled labels
 
 
 @dataclass
@@ -137,10 +138,20 @@ def networks_of(study: "Study", arm: str, table: pd.DataFrame) -> Iterator[tuple
 
 
 def network_of(study: "Study", run: Run) -> Network:
-    """The finished network of a run, where it can be asked fast."""
-    machine = study.machine_of(run.arm)
-    network, _ = prediction.load_network(study.folder / run.name, device=machine.device)
-    return network.lay_out(machine.device, machine.channels_last)
+    """The finished network of a run, where it can be asked fast; the last few are kept, as each figure asks the same."""
+    kept = study.evidence.ask(_kept)
+    if run.name not in kept:
+        while len(kept) >= KEPT:
+            kept.pop(next(iter(kept)))
+        machine = study.machine_of(run.arm)
+        network, _ = prediction.load_network(study.folder / run.name, device=machine.device)
+        kept[run.name] = network.lay_out(machine.device, machine.channels_last)
+    return kept[run.name]
+
+
+def _kept(study: "Study") -> dict[str, Network]:
+    """Networks by the name of their run; forgotten with all else that was read from finished runs."""
+    return {}
 
 
 def pixels(study: "Study", run: Run, rows: pd.DataFrame) -> torch.Tensor:
