@@ -113,7 +113,7 @@ def test_every_number_of_a_page_stands_in_the_file_that_it_names(book, files, na
 
 
 @pytest.mark.parametrize(
-    "place", [".headline .answer", "figcaption", "p.say", ".plate table tbody td.num", "td[data-src]"]
+    "place", [".headline .answer", "#plate-claimed figcaption", "p.say", ".plate table tbody td.num", "td[data-src]"]
 )
 def test_a_number_typed_by_hand_into_a_page_is_found(book, files, place):
     soup = BeautifulSoup(html_of(book, "xray"), "html.parser")
