@@ -133,7 +133,7 @@ def trained(scale: float, root: Path) -> Rows:
             said.setdefault(found["question"].removeprefix("Planted: "), []).append(found["verdict"])
         shutil.rmtree(folder)
     for (question, found), right in zip(said.items(), ("better", "equivalent"), strict=True):
-        yield row("trained", question, right, found.count(right), len(found), ">= 0.95")
+        yield row("trained", question, right, found.count(right), len(found))
 
 
 def maps(scale: float, root: Path) -> Rows:
