@@ -94,7 +94,7 @@ def twins(study: Study, cut: float = 0.98, shown: int = 6) -> Plate:
 
 
 def label_check(study: Study, shown: int = 8) -> Plate:
-    """Labels that contradict the second opinion in the file's name: a count and pictures, nothing changed."""
+    """Labels that contradict the second opinion in the file's name: a count and pictures."""
     used = study.data.used
     wrong = used[(used["check_label"] != "") & (used["check_label"] != used["label"])]
     checked = int((used["check_label"] != "").sum())
@@ -109,8 +109,8 @@ def label_check(study: Study, shown: int = 8) -> Plate:
     picture = figures.samples_by_class(
         study.data.images(study.experiment.image)[rows], list(wrong.loc[rows, "label"]), words
     )
-    caption = (f"{len(wrong)} of {checked} labels contradict the name of their file; {len(rows)} are shown. Nothing was "
-               f"corrected: networks are trained and scored on the table as it came.")  # fmt: skip
+    caption = (f"{len(wrong)} of {checked} labels contradict the name of their file; {len(rows)} are shown. Networks "
+               f"learn from the table as it came, unless an arm says otherwise; all are scored on what the names say.")  # fmt: skip
     return Plate(picture, caption, f"{len(rows)} images whose label and name disagree.", kinds, kind="photo",
                  title="Labels against names", key="label-check", src="manifest.csv")  # fmt: skip
 
