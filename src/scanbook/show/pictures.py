@@ -110,7 +110,7 @@ def label_check(study: Study, shown: int = 8) -> Plate:
         study.data.images(study.experiment.image)[rows], list(wrong.loc[rows, "label"]), words
     )
     caption = (f"{len(wrong)} of {checked} labels contradict the name of their file; {len(rows)} are shown. Networks "
-               f"learn from the table as it came, unless an arm says otherwise; all are scored on what the names say.")  # fmt: skip
+               f"learn from the table as it came, unless an arm says otherwise; scores follow the names.")  # fmt: skip
     return Plate(picture, caption, f"{len(rows)} images whose label and name disagree.", kinds, kind="photo",
                  title="Labels against names", key="label-check", src="manifest.csv")  # fmt: skip
 
