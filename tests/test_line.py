@@ -186,7 +186,7 @@ def test_two_runs_into_two_empty_folders_predict_the_same_bytes(book, tmp_path, 
         study.train()
         found.append({r.name: (study.folder / r.name / "predictions.csv").read_bytes() for r in study.runs})
     assert found[0] == found[1]
-    assert len(found[0]) == 5
+    assert len(found[0]) == len(study.experiment.arms)
 
 
 def test_a_mistyped_parameter_stops_before_anything_runs(book, capsys, monkeypatch):
@@ -262,7 +262,7 @@ def test_weights_that_cannot_be_had_stop_the_run_with_the_ways_out(book, monkeyp
     overrides = {**book.overrides["heart"], "arms.resnet.weights": "imagenet", "arms.resnet.seeds": [7],
                  "tuning": None}  # fmt: skip
     study = open_study("heart", "sample", overrides)
-    with pytest.raises(OSError, match=r"1 of 5 runs could not be made:\nresnet-resnet18.*WEIGHTS_DIR"):
+    with pytest.raises(OSError, match=r"1 of \d runs could not be made:\nresnet-resnet18.*WEIGHTS_DIR"):
         study.train()
     states = study.states.set_index("arm")
     assert states.loc["resnet", "state"] == "failed"
