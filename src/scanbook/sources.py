@@ -7,8 +7,9 @@ import ast
 import fnmatch
 import functools
 import hashlib
-import threading
 from pathlib import Path
+
+from scanbook.report import syntax
 
 PACKAGE = Path(__file__).parent
 
@@ -24,21 +25,12 @@ NOT_DECIDING = (
 )  # fmt: skip
 
 
-_ONE_AT_A_TIME = threading.Lock()
-
-
-def _parsed(code: bytes) -> ast.Module:
-    """The syntax tree; one thread at a time, as Python 3.11 counts the depth of all threads' trees in one number."""
-    with _ONE_AT_A_TIME:
-        return ast.parse(code)
-
-
 @functools.cache
 def room(file: Path) -> str:
     """Twelve hex digits over one file: the syntax tree of Python without docstrings, the bytes of anything else."""
     content = file.read_bytes()
     if file.suffix == ".py":
-        tree = _parsed(content)
+        tree = syntax.tree(content)
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 first = node.body[0] if node.body else None
@@ -81,7 +73,7 @@ def reach(start: str, package: Path = PACKAGE) -> set[str]:
         if name in found or not (package / name).is_file():
             continue
         found.add(name)
-        for node in ast.walk(_parsed((package / name).read_bytes())):
+        for node in ast.walk(syntax.tree((package / name).read_bytes())):
             if not isinstance(node, ast.ImportFrom):
                 continue
             module = (node.module or "").removeprefix(f"{package.name}.{wing}").strip(".").replace(".", "/")

@@ -1,12 +1,13 @@
 """From an executed notebook to the HTML of its cells: every kind of output takes a form that a page can show."""
 
-import ast
+import contextlib
 import json
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from scanbook.report import syntax
 from scanbook.report.scrub import scrub_notebook
 
 THEME = Path(__file__).parent / "theme"
@@ -96,20 +97,9 @@ def _join_parameters(nb: Any) -> None:
         return
     values: dict[str, str] = {}
     for cell in tagged + injected:
-        values |= _assignments(cell.source)
+        with contextlib.suppress(SyntaxError):  # then the notebook has failed there, and its page says so
+            values |= syntax.assignments(cell.source)
     first = (tagged + injected)[0]
     first.metadata["shown_parameters"] = [f"{name} = {value}" for name, value in values.items() if value != "{}"]
     first.source = "\n\n".join(cell.source for cell in tagged + injected)
     nb.cells = [cell for cell in nb.cells if cell is first or cell not in tagged + injected]
-
-
-def _assignments(source: str) -> dict[str, str]:
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:
-        return {}
-    return {
-        node.targets[0].id: ast.unparse(node.value)
-        for node in body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-    }

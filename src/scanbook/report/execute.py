@@ -6,7 +6,6 @@ parameters are checked before anything starts, and "done" needs a clean end, a f
 every code cell in it.
 """
 
-import ast
 import difflib
 import json
 import os
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scanbook.report import syntax
 from scanbook.report.outcome import NotebookError, Outcome, judge
 from scanbook.report.progress import VARIABLE, Tail, describe
 
@@ -100,7 +100,7 @@ def check_parameters(notebook: Path, parameters: dict[str, Any]) -> list[str]:
 
     nb = nbformat.read(notebook, as_version=4)
     cells = [cell for cell in nb.cells if "parameters" in cell.metadata.get("tags", [])]
-    known = sorted({name for cell in cells for name in _assigned(cell.source)})
+    known = sorted({name for cell in cells for name in syntax.assignments(cell.source)})
     for name, value in parameters.items():
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
@@ -113,15 +113,6 @@ def check_parameters(notebook: Path, parameters: dict[str, Any]) -> list[str]:
                 f"True, False, None, and lists and dicts of them"
             )
     return known
-
-
-def _assigned(source: str) -> list[str]:
-    names = []
-    for node in ast.parse(source).body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
-        names += [target.id for target in targets if isinstance(target, ast.Name)]
-    return names
 
 
 def _plain(value: object) -> bool:
