@@ -409,8 +409,15 @@ def test_a_folder_that_may_not_be_written_is_told(book, capsys):
     assert "fetal: DATA_DIR/fetal cannot be made" in heard(capsys).err
 
 
+DATA_COMMAND = """import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits "ignored"
+from scanbook.cli import main
+sys.exit(main(["data", *sys.argv[1:]]))
+"""
+
+
 def command(book, *arguments):
-    return subprocess.Popen([sys.executable, "-m", "scanbook", "data", *arguments], cwd=book.root, text=True,
+    return subprocess.Popen([sys.executable, "-c", DATA_COMMAND, *arguments], cwd=book.root, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
 
 
