@@ -110,6 +110,7 @@ def perform(
         "best_val_loss": float(result.best_val_loss),
         "stages": result.stages,
         "parameters": int(counts["total"]),
+        "megabytes": round((folder / "best.safetensors").stat().st_size / 1e6, 1) if world.leads else 0.0,
         "weights": network.report,
         "n_train": len(rows["train"]),
         "train_of_class": np.bincount(labels[rows["train"]], minlength=len(classes)).tolist(),

@@ -15,12 +15,11 @@ from scanbook import naming, openings, tuning
 from scanbook.evidence import COLUMNS
 from scanbook.metrics import scores as scoring
 from scanbook.metrics import verdicts
-from scanbook.names import pretty
+from scanbook.names import MAIN, pretty
 
 if TYPE_CHECKING:
     from scanbook.study import Study
 
-CANDIDATES = ("resnet", "vgg", "source")
 RULE = "rule_"  # how scores.csv begins the name of a rule without anatomy; see `floor`
 TABLES = ("facts", "scores", "comparisons")
 COMPARISON_COLUMNS = ["assignment", "question", "a", "b", "metric", "difference", "low", "high", "p", "p_holm",
@@ -74,14 +73,17 @@ def facts(study: "Study") -> pd.DataFrame:
         note("training_seconds", float(done["seconds"].sum()), "s", len(done))
         for arm, runs in done.groupby("arm", sort=False):
             note(f"{arm}_parameters", int(runs["parameters"].iloc[0]), "parameters")
+            note(f"{arm}_megabytes", float(runs["megabytes"].iloc[0]), "MB")
             note(f"{arm}_seconds", float(runs["seconds"].sum()), "s", len(runs))
+            epochs = study.history.loc[study.history["arm"] == arm, "seconds"]
+            note(f"{arm}_seconds_an_epoch", float(epochs.mean()), "s", len(epochs))
             note(f"{arm}_images_per_second", float(runs["images_per_second"].median()), "images/s", len(runs))
             note(f"{arm}_epochs", float(runs["epochs"].mean()), "epochs", len(runs))
             note(f"{arm}_best_epoch", float(runs["best_epoch"].mean()), "epochs", len(runs))
             if spec.arms[arm].training.initial_bias and spec.arms[arm].training.loss == "cross_entropy":
                 shares = np.array(runs["class_prior"].iloc[0])  # what they cost, given as the answer to every image
                 note(f"{arm}_share_loss", float(-(shares * np.log(shares)).sum()))
-        gaps = {arm: _gap(study, arm) for arm in (*CANDIDATES, "lab1") if arm in done["arm"].to_list()}
+        gaps = {arm: _gap(study, arm) for arm in (*MAIN, "lab1") if arm in done["arm"].to_list()}
         known = {arm: gap for arm, gap in gaps.items() if gap is not None}
         for arm, gap in known.items():
             note(f"{arm}_validation_minus_test", gap, "AUROC")
@@ -183,10 +185,19 @@ def read(root: Path, assignment: str, profile: str) -> dict[str, pd.DataFrame] |
     return {name: pd.read_csv(folder / f"{name}.csv") for name in TABLES}
 
 
-def score(table: pd.DataFrame, arm: str, metric: str, split: str = "test") -> pd.Series | None:
-    """One row of scores.csv, or None where there is none."""
-    found = table[(table["arm"] == arm) & (table["metric"] == metric) & (table["split"] == split)]
+def score(table: pd.DataFrame, arm: str, metric: str, split: str = "test", variant: str = "") -> pd.Series | None:
+    """One row of scores.csv, or None where there is none; by default of the images as they came."""
+    found = of_variant(table, variant)
+    found = found[(found["arm"] == arm) & (found["metric"] == metric) & (found["split"] == split)]
     return found.iloc[0] if len(found) else None
+
+
+def of_variant(table: pd.DataFrame, variant: str = "") -> pd.DataFrame:
+    """The rows of scores.csv about images shifted so, or of that second folder; "" is the images as they came.
+
+    Rules are asked of no other images: the variant that their rows name is their own name, and they are always among them.
+    """
+    return table[table["variant"].fillna("").eq(variant) | table["arm"].str.startswith(RULE)]
 
 
 def _seeds(rows: pd.DataFrame) -> str:

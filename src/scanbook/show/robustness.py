@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from scanbook import record
-from scanbook.ladder import ARMS, METRICS, Ladder, asked, climb, in_words, variant_of
+from scanbook.ladder import METRICS, Ladder, asked, climb, in_words, variant_of
 from scanbook.loaders import shifts
-from scanbook.names import pretty
+from scanbook.names import PAIR, pretty
 from scanbook.report import figures
 from scanbook.report.plates import Plate, show_table
 from scanbook.report.words import Prose, Value, say
@@ -20,7 +20,7 @@ NOTHING = "Neither ResNet nor VGG is finished, so there is nothing to shift."
 
 def steady(study: Study) -> Prose:
     """For each network the shift under which its AUROC is lowest, judged, and how the others were judged."""
-    if not study.done_arms(*ARMS):
+    if not study.done_arms(*PAIR):
         return say(NOTHING, {})
     found = study.evidence.ask(climb)
     values: dict[str, Value] = {}
@@ -42,7 +42,7 @@ def steady(study: Study) -> Prose:
 
 def ladder(study: Study) -> Plate | Prose:
     """AUROC of ResNet and VGG under every shift, step by step, with intervals; accuracy stands in the table."""
-    if not study.done_arms(*ARMS):
+    if not study.done_arms(*PAIR):
         return say(NOTHING, {})
     found = study.evidence.ask(climb)
     arms = list(found.changes["arm"].unique())
@@ -70,7 +70,7 @@ def ladder(study: Study) -> Plate | Prose:
 
 def shift_verdicts(study: Study) -> Plate | Prose:
     """Each network and shift at the strongest step: the paired change of AUROC, its interval, p and verdict."""
-    if not study.done_arms(*ARMS):
+    if not study.done_arms(*PAIR):
         return say(NOTHING, {})
     found = study.evidence.ask(climb).changes
     table = pd.DataFrame({
@@ -87,9 +87,9 @@ def shift_verdicts(study: Study) -> Plate | Prose:
 
 def shifted(study: Study) -> Plate | Prose:
     """One test image under every shift of the profile, at the slightest and at the strongest step."""
-    if not study.done_arms(*ARMS):
+    if not study.done_arms(*PAIR):
         return say(NOTHING, {})
-    settings, (names, taken) = study.experiment.arms[study.done_arms(*ARMS)[0]], asked(study)
+    settings, (names, taken) = study.experiment.arms[study.done_arms(*PAIR)[0]], asked(study)
     part = study.data.used.loc[study.data.rows(settings.scheme, 0, "test")]
     positive = part["label"] == (study.experiment.data.positive or study.classes[0])
     row = part[positive if positive.any() else part["label"].notna()]
@@ -120,11 +120,11 @@ def shifted(study: Study) -> Plate | Prose:
 
 def _point(study: Study, found: Ladder, arm: str, name: str, step: int) -> dict:
     """AUROC with its interval, and accuracy, at one step; step 0 is the test part as every other section scores it."""
-    table, words = study.scores, AS_THEY_ARE
+    table, words, variant = study.scores, AS_THEY_ARE, ""
     if step:
-        table = found.scores[found.scores["variant"] == variant_of(name, step)]
-        words = f"{shifts.SHIFTS[name].strengths[step - 1]:g}"
-    auroc, accuracy = (record.score(table, arm, metric) for metric in METRICS)
+        table, words = found.scores, f"{shifts.SHIFTS[name].strengths[step - 1]:g}"
+        variant = variant_of(name, step)
+    auroc, accuracy = (record.score(table, arm, metric, variant=variant) for metric in METRICS)
     assert auroc is not None  # every finished arm has both, shifted or not
     assert accuracy is not None
     return {"strength": words, "value": auroc["value"], "low": auroc["low"], "high": auroc["high"],
