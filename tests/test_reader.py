@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from report import browser as looking
 
 from scanbook import record
-from scanbook.cards import KEPT
+from scanbook.names import MAIN
 from scanbook.quiz import METRIC
 from scanbook.report.checklist import CLAIM, LEAKAGE
 
@@ -56,7 +56,7 @@ def test_both_lists_are_whole_and_every_link_leads_to_a_place_on_the_page(soup):
 
 
 def test_the_page_and_the_card_beside_the_record_say_the_same(book, name, soup):
-    for arm in KEPT:
+    for arm in MAIN:
         text = (folder(book, name) / f"model-card-{arm}.md").read_text(encoding="utf-8")
         card = soup.select_one(f"#card-{arm}")
         assert "Not for clinical use" in text

@@ -1,5 +1,7 @@
 """A finished run, asked about images in memory: its network as it was kept, where and as it was trained."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from scanbook.fitting import EVALUATION_BATCH
@@ -7,34 +9,46 @@ from scanbook.loaders.batches import Batches
 from scanbook.models import features, prediction
 from scanbook.models.networks import Network
 from scanbook.plan import Run
-from scanbook.study import Study
+
+if TYPE_CHECKING:
+    from scanbook.study import Study
+
+KEPT = 4  # networks in memory: the three main ones and one on shuffled labels
 
 
-def done(study: Study, run: Run) -> bool:
+def done(study: "Study", run: Run) -> bool:
     """Whether a run is finished, so that it can be asked."""
     return study.run_folder(run).state()["state"] == "done"
 
 
-def network_of(study: Study, run: Run) -> Network:
-    """The network of a finished run with its best weights, in evaluation mode."""
-    machine = study.machine_of(run.arm)
-    network, _ = prediction.load_network(study.folder / run.name)
-    return network.lay_out(machine.device, machine.channels_last)
+def network_of(study: "Study", run: Run) -> Network:
+    """The network of a finished run with its best weights, in evaluation mode; the last few asked are kept in memory."""
+    kept = study.evidence.ask(_kept)
+    if run.name not in kept:
+        while len(kept) >= KEPT:
+            kept.pop(next(iter(kept)))
+        machine = study.machine_of(run.arm)
+        network, _ = prediction.load_network(study.folder / run.name, device=machine.device)
+        kept[run.name] = network.lay_out(machine.device, machine.channels_last)
+    return kept[run.name]
 
 
-def logits(study: Study, run: Run, network: Network, images: np.ndarray) -> np.ndarray:
+def _kept(study: "Study") -> dict[str, Network]:
+    """Networks by the name of their run; forgotten with all else that was read from finished runs."""
+    return {}
+
+
+def logits(study: "Study", run: Run, network: Network, images: np.ndarray) -> np.ndarray:
     """float32 (N, K) of prepared images, uint8 (N, S, S, C)."""
     device = study.machine_of(run.arm).device
     return prediction.predict_logits(network, _batches(images, None, device), device=device, n_rows=len(images))
 
 
-def last_features(
-    study: Study, run: Run, network: Network, images: np.ndarray, rows: np.ndarray | None = None
-) -> np.ndarray:
-    """float32 (n, F): what goes into the last layer, for some rows (None: all) of prepared images, in their order."""
+def last_features(study: "Study", run: Run, images: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    """float32 (N, F): what goes into the last layer, for some rows (None: all) of prepared images; NaN for the others."""
     device = study.machine_of(run.arm).device
-    found = features.features_of(network, _batches(images, rows, device), device=device, n_rows=len(images))
-    return found if rows is None else found[rows]
+    network = network_of(study, run)
+    return features.features_of(network, _batches(images, rows, device), device=device, n_rows=len(images))
 
 
 def _batches(images: np.ndarray, rows: np.ndarray | None, device: str) -> Batches:

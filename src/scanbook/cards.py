@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from scanbook.metrics.verdicts import METRIC_NAMES
-from scanbook.names import pretty
+from scanbook.names import MAIN, pretty
 from scanbook.report.model_card import Card, Part
 from scanbook.report.words import Prose, Value, cited, say
 
 if TYPE_CHECKING:
     from scanbook.study import Study
 
-KEPT = ("resnet", "vgg", "source")
 # Of what rooms answered beyond the scores: calibration, the working point, checks of maps, shifts, another folder
 BEYOND = (r"ece|ece_expected|brier|temperature|threshold|sensitivity|specificity|auroc|accuracy|auroc_change|far_share|"
           r"map_(randomised|shuffled|edges|blob|deletion|pointing|energy)")  # fmt: skip
@@ -73,7 +72,7 @@ def of(study: "Study", arm: str) -> Card:
 def write(study: "Study", folder: Path) -> list[Path]:
     """Write model-card-ARM.md for every kept network into a folder, each whole or not at all."""
     written = []
-    for arm in study.done_arms(*KEPT):
+    for arm in study.done_arms(*MAIN):
         file = folder / f"model-card-{arm}.md"
         (folder / f"{file.name}.new").write_text(of(study, arm).markdown(), encoding="utf-8")
         os.replace(folder / f"{file.name}.new", file)

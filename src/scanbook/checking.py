@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from scanbook.names import one
+from scanbook.names import MAIN, one
 from scanbook.report.checklist import HUMAN, IMPOSSIBLE, MET, UNMET, Answer
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def answers(study: "Study", warning: str = "") -> dict[str, Answer]:
     """
     e, facts = study.experiment, study.facts.set_index("key")["value"]
     unit, asked = e.data.unit, study.evidence.scores
-    networks = ", ".join(study.label_of(arm) for arm in study.done_arms("resnet", "vgg", "source"))
+    networks = ", ".join(study.label_of(arm) for arm in study.done_arms(*MAIN))
     tested = f"{facts['n_test_images']:.0f} images of {facts['n_test_groups']:.0f} {unit}"
     found = {
         "summary": Answer(MET, f"The headline names the networks ({networks}) and what came of them.", "main"),

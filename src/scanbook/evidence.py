@@ -47,6 +47,9 @@ class Evidence:
     @property
     def scores(self) -> pd.DataFrame:
         """What the rooms have answered, in the order they were asked."""
-        tables = [getattr(answer, "scores", answer) for answer in self._answers.values()]
-        tables = [table for table in tables if isinstance(table, pd.DataFrame) and set(COLUMNS) <= set(table)]
-        return pd.concat([pd.DataFrame(columns=COLUMNS), *tables], ignore_index=True)[COLUMNS]
+        tables = {name: getattr(answer, "scores", answer) for name, answer in self._answers.items()}
+        tables = {name: table for name, table in tables.items() if isinstance(table, pd.DataFrame) and len(table)}
+        for name, table in tables.items():
+            if missing := [column for column in COLUMNS if column not in table]:
+                raise ValueError(f"{name} answers a table without {', '.join(missing)}; scores.csv needs these columns")
+        return pd.concat([pd.DataFrame(columns=COLUMNS), *tables.values()], ignore_index=True)[COLUMNS]

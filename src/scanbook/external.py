@@ -20,11 +20,11 @@ from scanbook.loaders import cache, elsewhere, files
 from scanbook.loaders.label_table import Columns
 from scanbook.metrics import redrawn, strangers
 from scanbook.metrics import scores as scoring
+from scanbook.names import PAIR
 from scanbook.plan import Run
 from scanbook.report.words import with_interval
 from scanbook.study import Study
 
-ARMS = ("resnet", "vgg")
 FILE = "external.csv"
 IN_THE_SET = "the same picture lies in the set itself"
 
@@ -66,7 +66,7 @@ def answer(study: Study) -> Elsewhere:
         return Elsewhere(
             f"The second folder, {named}, is not among the images here, so nothing is said about other places."
         )
-    if not study.done_arms(*ARMS):
+    if not study.done_arms(*PAIR):
         return Elsewhere("Neither ResNet nor VGG is finished, so nobody can answer the second folder.")
     return answer_folder(study, folder)
 
@@ -77,7 +77,7 @@ def place(study: Study) -> Path:
     return base / str(study.experiment.evidence.external)
 
 
-def answer_folder(study: Study, folder: Path, arms: tuple[str, ...] = ARMS) -> Elsewhere:
+def answer_folder(study: Study, folder: Path, arms: tuple[str, ...] = PAIR) -> Elsewhere:
     """The same for any folder and arms.
 
     Raises ValueError where there is no such folder, RuntimeError when none of the arms has a finished run.
@@ -195,8 +195,7 @@ def _distances(study: Study, run: Run, images: np.ndarray) -> tuple[np.ndarray, 
     whose each of that part is."""
     data, groups = study.data, study.data.used["group"].to_numpy()
     rows, test = training_rows(run, data), data.rows(run.scheme, run.fold, "test")
-    network, own = asking.network_of(study, run), data.images(run.arm.image)
-    learnt, at_home = (asking.last_features(study, run, network, own, part) for part in (rows, test))
-    away = asking.last_features(study, run, network, images)
+    found = asking.last_features(study, run, data.images(run.arm.image), np.concatenate([rows, test]))
+    learnt, at_home, away = found[rows], found[test], asking.last_features(study, run, images)
     far = max(strangers.cut(learnt, groups[rows]), 1e-12)
     return strangers.distances(away, learnt) / far, strangers.distances(at_home, learnt) / far, groups[test]

@@ -17,11 +17,10 @@ from scanbook.loaders import shifts
 from scanbook.loaders.manifest import available_cores
 from scanbook.metrics import scores as scoring
 from scanbook.metrics import verdicts
-from scanbook.names import pretty
+from scanbook.names import PAIR, pretty
 from scanbook.plan import Run
 from scanbook.study import Study
 
-ARMS = ("resnet", "vgg")
 METRICS = ("auroc", "accuracy")
 MARGIN = 0.02  # where no comparison of the two networks states one
 AT_ONCE = 64  # images that are shifted together
@@ -53,7 +52,7 @@ def climb(study: Study) -> Ladder:
     several times. Raises RuntimeError when neither network is finished.
     """
     names, taken = asked(study)
-    arms = study.done_arms(*ARMS)
+    arms = study.done_arms(*PAIR)
     if not arms:
         raise RuntimeError("neither ResNet nor VGG is finished, so there is nothing to shift: call study.train() first")
     predictions = pd.concat(_predicted(study, arms, names, taken), ignore_index=True)
@@ -137,7 +136,7 @@ def _strength(variant: str, n_images: int) -> pd.DataFrame:
 
 def _change(study: Study, arm: str, shifted: pd.DataFrame, variant: str) -> dict:
     """The paired difference of the shifted images to the images as they are, of one arm."""
-    margins = [c.margin for c in study.experiment.comparisons if {c.a, c.b} == set(ARMS)]
+    margins = [c.margin for c in study.experiment.comparisons if {c.a, c.b} == set(PAIR)]
     words = pretty(study.experiment.arms[arm].network)
     return verdicts.compare(
         shifted, study.test_predictions(arm), study.classes, study.experiment.data.positive, "auroc",

@@ -14,6 +14,7 @@ from scanbook.experiment import Image
 from scanbook.loaders import prepare
 from scanbook.metrics import maps as judging
 from scanbook.models import attribution, map_checks
+from scanbook.names import MAIN
 
 if TYPE_CHECKING:
     from scanbook.study import Study
@@ -35,7 +36,7 @@ def pointing(study: "Study") -> Lesions:
     the same.
     """
     tables, scores = [], []
-    for arm in study.done_arms(*looking.ARMS):
+    for arm in study.done_arms(*MAIN):
         masks, asked = Masks(study, study.experiment.arms[arm].image), looking.predicted(study, arm)
         asked = looking.chosen(asked[asked["image_id"].map(masks.has)], study.experiment.evidence.maps)
         if asked.empty:  # no phantoms, or none with a lesion

@@ -13,21 +13,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from scanbook import evidence
+from scanbook import asking, evidence
 from scanbook.metrics import maps as judging
 from scanbook.metrics.scores import class_probs
-from scanbook.models import attribution, map_checks, prediction
+from scanbook.models import attribution, map_checks
 from scanbook.models.networks import Network
+from scanbook.names import MAIN
 from scanbook.plan import Run
 
 if TYPE_CHECKING:
     from scanbook.study import Study
 
-ARMS = ("resnet", "vgg", "source")
 STEPS = 3  # of the cascade
 FRESH = 1001  # seed of the weights drawn anew and of random orders
 CASCADE = "map_cascade"
-KEPT = 4  # networks in memory: the three main ones and one on shuffled labels
 
 
 @dataclass
@@ -84,7 +83,7 @@ def judged(
 def checks(study: "Study") -> Maps:
     """The checks of each main arm's maps on `evidence.maps` test images, the predicted class explained."""
     tables, verdicts, scores = [], {}, []
-    for arm in study.done_arms(*ARMS):
+    for arm in study.done_arms(*MAIN):
         asked = chosen(predicted(study, arm), study.experiment.evidence.maps)
         name, parts = study.label_of(arm), []
         try:
@@ -134,24 +133,7 @@ def networks_of(study: "Study", arm: str, table: pd.DataFrame) -> Iterator[tuple
     """Each network of an arm's first seed that is to be asked, with its rows of the table, folds in order."""
     for fold, rows in table.groupby("fold", sort=True):
         run = next(r for r in study.runs if r.arm.name == arm and r.fold == fold and r.seed == rows["seed"].iloc[0])
-        yield run, network_of(study, run), rows
-
-
-def network_of(study: "Study", run: Run) -> Network:
-    """The finished network of a run, where it can be asked fast; the last few are kept, as each figure asks the same."""
-    kept = study.evidence.ask(_kept)
-    if run.name not in kept:
-        while len(kept) >= KEPT:
-            kept.pop(next(iter(kept)))
-        machine = study.machine_of(run.arm)
-        network, _ = prediction.load_network(study.folder / run.name, device=machine.device)
-        kept[run.name] = network.lay_out(machine.device, machine.channels_last)
-    return kept[run.name]
-
-
-def _kept(study: "Study") -> dict[str, Network]:
-    """Networks by the name of their run; forgotten with all else that was read from finished runs."""
-    return {}
+        yield run, asking.network_of(study, run), rows
 
 
 def pixels(study: "Study", run: Run, rows: pd.DataFrame) -> torch.Tensor:
@@ -165,8 +147,8 @@ def _shuffled(study: "Study", run: Run) -> Network | None:
     for other in study.runs:
         arm = other.arm
         alike = (arm.network, arm.image, other.fold) == (run.arm.network, run.arm.image, run.fold)
-        if arm.training.labels == "shuffled" and alike and study.run_folder(other).state()["state"] == "done":
-            return network_of(study, other)
+        if arm.training.labels == "shuffled" and alike and asking.done(study, other):
+            return asking.network_of(study, other)
     return None
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from scanbook.metrics.verdicts import METRIC_NAMES
 
+PAIR = ("resnet", "vgg")  # the arms that every page compares first
+MAIN = (*PAIR, "source")  # and the source's own network beside them
+
 OWN = {"small_cnn": "small CNN", "separable_cnn": "separable CNN"}
 FAMILIES = {"resnet": "ResNet", "vgg": "VGG", "densenet": "DenseNet", "mobilenet_v2": "MobileNetV2",
             "squeezenet": "SqueezeNet", "efficientnet": "EfficientNet", "convnext": "ConvNeXt"}  # fmt: skip

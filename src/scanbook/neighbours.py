@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scanbook import looking
-from scanbook.fitting import EVALUATION_BATCH, training_rows
-from scanbook.loaders.batches import Batches
-from scanbook.models.features import features_of
+from scanbook import asking
+from scanbook.fitting import training_rows
+from scanbook.names import MAIN
 from scanbook.plan import Run
 
 if TYPE_CHECKING:
@@ -29,18 +28,13 @@ KINDS = {
 
 def main_arm(study: "Study") -> str | None:
     """The arm whose mistakes are shown: ResNet, else VGG, else the source's; None where none is finished."""
-    return next(iter(study.done_arms(*looking.ARMS)), None)
+    return next(iter(study.done_arms(*MAIN)), None)
 
 
 def features(study: "Study", run: Run, tested: np.ndarray, *, training: bool = True) -> np.ndarray:
     """float32 (N, F): penultimate features of some test rows, and of the run's training images; NaN for the others."""
-    network, machine = looking.network_of(study, run), study.machine_of(run.arm)
     rows = np.concatenate([training_rows(run, study.data), tested]) if training else tested
-    batches = Batches(
-        study.data.images(run.arm.image), study.data.labels, rows,
-        image_ids=list(study.data.used["image_id"]), batch=EVALUATION_BATCH, device=str(machine.device),
-    )  # fmt: skip
-    return features_of(network, batches, device=str(machine.device), n_rows=len(study.data.used))
+    return asking.last_features(study, run, study.data.images(run.arm.image), rows)
 
 
 def first_features(study: "Study") -> tuple[Run, np.ndarray]:

@@ -16,11 +16,11 @@ from scanbook.metrics import deferral as deferring
 from scanbook.metrics import operating
 from scanbook.metrics.redrawn import Draws, table
 from scanbook.metrics.scores import Part, as_part, log_odds
+from scanbook.names import MAIN
 
 if TYPE_CHECKING:
     from scanbook.study import Study
 
-MAIN = ("resnet", "vgg", "source")
 SCALED, POINT = "temperature", "working_point"  # variants of scores.csv
 
 

@@ -15,11 +15,11 @@ import pandas as pd
 
 from scanbook import evidence
 from scanbook.metrics.scores import as_part, class_probs
+from scanbook.names import PAIR
 
 if TYPE_CHECKING:
     from scanbook.study import Study
 
-ASKED = ("resnet", "vgg")
 METRIC = "quiz_accuracy"
 
 
@@ -40,7 +40,7 @@ class Quiz:
 
 def of(study: "Study") -> Quiz:
     """The quiz of one study: `evidence.quiz` test images, answers averaged over seeds. No arm finished: no images."""
-    arms = study.done_arms(*ASKED)
+    arms = study.done_arms(*PAIR)
     if not arms:
         return Quiz(pd.DataFrame(columns=["image_id", "group", "label"]), [], pd.DataFrame(columns=evidence.COLUMNS))
     probs, table = {}, pd.DataFrame()

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from scanbook import circumstances, floor, params, record, tuning
+from scanbook import circumstances, floor, harvest, params, record, tuning
 from scanbook.dataset import Dataset
 from scanbook.evidence import Evidence
 from scanbook.experiment import Arm, Experiment
@@ -160,7 +160,7 @@ class Study:
             wanted = [run for run in self.runs if run.stem == stem]
         self._make(wanted, fresh)
         self.forget()
-        return self._states_of(wanted)
+        return harvest.states(wanted, self.folder)
 
     def _make(self, runs: list[Run], fresh: bool | None) -> None:
         fresh = os.environ.get("SCANBOOK_FRESH") == "1" if fresh is None else fresh
@@ -174,32 +174,12 @@ class Study:
     @functools.cached_property
     def states(self) -> pd.DataFrame:
         """One row a planned run, with its state and what it cost."""
-        return self._states_of(self.runs)
-
-    def _states_of(self, runs: list[Run]) -> pd.DataFrame:
-        rows = []
-        for run in runs:
-            state = self.run_folder(run).state()
-            rows.append({"arm": run.arm.name, "network": run.arm.network, "stands_for": run.arm.stands_for,
-                         "scheme": run.scheme, "fold": run.fold, "seed": run.seed, "name": run.name, **state})  # fmt: skip
-        table = pd.DataFrame(rows)
-        return table.assign(reason=table.get("reason", None))
-
-    def _gather(self, file: str) -> pd.DataFrame:
-        tables = []
-        for run in self.runs:
-            if self.run_folder(run).state()["state"] == "done":
-                table = pd.read_csv(self.folder / run.name / file, keep_default_na=False, na_values=["nan"])
-                tables.append(table.assign(arm=run.arm.name, network=run.arm.network, scheme=run.scheme, fold=run.fold,
-                                           seed=run.seed))  # fmt: skip
-        if not tables:
-            raise RuntimeError("no finished run yet: call study.train() first")
-        return pd.concat(tables, ignore_index=True)
+        return harvest.states(self.runs, self.folder)
 
     @functools.cached_property
     def predictions(self) -> pd.DataFrame:
         """Logits of every finished run: see DESIGN, predictions.csv."""
-        return self._gather("predictions.csv")
+        return harvest.tables(self.runs, self.folder, "predictions.csv")
 
     @functools.cached_property
     def rules(self) -> pd.DataFrame:
@@ -214,7 +194,7 @@ class Study:
     @functools.cached_property
     def history(self) -> pd.DataFrame:
         """Loss, accuracy, precision and recall by epoch, of every finished run."""
-        return self._gather("history.csv")
+        return harvest.tables(self.runs, self.folder, "history.csv")
 
     @functools.cached_property
     def facts(self) -> pd.DataFrame:

@@ -12,15 +12,13 @@ import pandas as pd
 
 from scanbook import params, record, reports
 from scanbook.claims import why_not
-from scanbook.names import pretty
+from scanbook.names import MAIN, PAIR, pretty
 from scanbook.record import RULE
 from scanbook.report import figures
 from scanbook.report import provenance as origin
 from scanbook.report.plates import Plate, show_table
 from scanbook.report.words import Prose, cited
 from scanbook.trials import trial as trial
-
-PAIR = ("resnet", "vgg")
 
 
 class Book:
@@ -165,7 +163,7 @@ def claims(book: Book) -> Plate:
 
 def matrix(book: Book) -> Plate:
     """Networks by assignments: AUROC on the test part with its interval."""
-    scores = book.scores
+    scores = record.of_variant(book.scores)
     lessons = [(n, arm) for n, e in book.experiments.items() for arm in e.lesson.values() if arm != "source"]
     lessons += [(n, arm) for n, e in book.experiments.items() for arm, settings in e.arms.items() if settings.aside]
     found = scores[(scores["metric"] == "auroc") & (scores["split"] == "test")]
@@ -184,15 +182,16 @@ def matrix(book: Book) -> Plate:
 
 
 def costs(book: Book) -> Plate:
-    """Parameters, training time and speed of ResNet and VGG in every assignment."""
+    """Parameters, file size, training time and speed of ResNet and VGG in every assignment."""
     rows = []
     for name, tables in book.records.items():
         facts = tables["facts"].set_index("key")["value"]
-        for arm in (*PAIR, "source"):
+        for arm in MAIN:
             if f"{arm}_parameters" in facts:
                 rows.append({
                     "assignment": book.experiments[name].title, "network": pretty(book.experiments[name].arms[arm].network),
-                    "parameters, millions": facts[f"{arm}_parameters"] / 1e6, "training, s": facts[f"{arm}_seconds"],
+                    "parameters, millions": facts[f"{arm}_parameters"] / 1e6,
+                    "file, MB": facts[f"{arm}_megabytes"], "training, s": facts[f"{arm}_seconds"],
                     "images/s": facts[f"{arm}_images_per_second"],
                     "AUROC": cited(record.score(tables["scores"], arm, "auroc")),
                 })  # fmt: skip

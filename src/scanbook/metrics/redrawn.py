@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from .scores import COLUMNS
 from .uncertainty import group_draws, interval
 
-COLUMNS = ["metric", "value", "low", "high", "n_images", "n_groups", "method"]
 Kind = Literal["share", "mean", "difference"]
 
 

@@ -15,6 +15,8 @@ import pandas as pd
 from . import weighted
 from .uncertainty import group_draws, interval
 
+COLUMNS = ["metric", "value", "low", "high", "n_images", "n_groups", "method"]  # of every table of scores
+
 ONE_OF_EACH = ("split", "scheme", "arm", "network", "variant")
 
 
@@ -179,7 +181,7 @@ def score_table(
         bounds = interval(value, values[1:], **evidence_of(metric, part, group_of_row, classes, positive), unit=unit)
         method = bounds.method if np.isfinite(value) else _why_not(metric, part, classes, positive)
         rows.append((metric, value, bounds.low, bounds.high, len(part.truth), draws.shape[1], method))
-    return pd.DataFrame(rows, columns=["metric", "value", "low", "high", "n_images", "n_groups", "method"])
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def mean_scores(

@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from .scores import as_part, mean_scores
+from .scores import COLUMNS, as_part, mean_scores
 from .uncertainty import LEVEL
-
-COLUMNS = ["metric", "value", "low", "high", "n_images", "n_groups", "method"]
 
 
 def over_seeds(

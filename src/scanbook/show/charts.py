@@ -5,13 +5,12 @@ import pandas as pd
 
 from scanbook import floor, record
 from scanbook.metrics.scores import confusion, roc_points
-from scanbook.names import one, pretty
+from scanbook.names import MAIN, PAIR, one, pretty
 from scanbook.report import figures
 from scanbook.report.plates import Plate, show_table
 from scanbook.report.style import metric_label
 from scanbook.study import Study
 
-MAIN = ("resnet", "vgg", "source")
 PARTS = ("train", "val", "test")
 
 
@@ -133,7 +132,7 @@ def confusions(study: Study, arms: list[str] | None = None, key: str = "confusio
 
 def versus(study: Study, key: str = "versus") -> Plate:
     """ResNet against VGG: AUROC and accuracy of both with intervals, and the paired difference in words."""
-    arms, rows = study.done_arms(*MAIN[:2]), []
+    arms, rows = study.done_arms(*PAIR), []
     for metric in ("auroc", "accuracy", "balanced_accuracy"):
         for arm in arms:
             row = record.score(study.scores, arm, metric)

@@ -12,7 +12,7 @@ from typing import Any
 from IPython.display import HTML, display
 
 from scanbook import cards, claims, record
-from scanbook.names import pretty
+from scanbook.names import MAIN, PAIR, pretty
 from scanbook.report.words import Prose, short_interval
 from scanbook.reports import badge
 from scanbook.show.charts import confusions, versus
@@ -21,8 +21,6 @@ from scanbook.show.pictures import card_picture
 from scanbook.show.searching import seeds
 from scanbook.show.tables import say
 from scanbook.study import Study
-
-MAIN = ("resnet", "vgg")
 
 
 def headline(study: Study) -> None:
@@ -58,7 +56,7 @@ def _answer(study: Study) -> str:
     warning = shortcut(study)
     parts = [f'<p class="note" data-src="scores.csv">{escape(warning)}.</p>'] if warning else []
     parts.append(f'<p class="answer" data-src="comparisons.csv">{escape(verdict(study))}</p>')
-    arms = study.done_arms(*MAIN)
+    arms = study.done_arms(*PAIR)
     if arms:
         plates = [versus(study, key="headline-versus"), confusions(study, arms, key="headline-confusions")]
         parts.append(f'<div class="plates">{"".join(plate._repr_html_() for plate in plates)}</div>')
@@ -80,7 +78,7 @@ def answer(study: Study) -> Prose:
 def shown(study: Study) -> str:
     """What the test part could have shown between ResNet and VGG; empty where the comparison has no interval."""
     rows = study.comparisons
-    first = rows[(rows["arm_a"] == MAIN[0]) & (rows["arm_b"] == MAIN[1])]
+    first = rows[(rows["arm_a"] == PAIR[0]) & (rows["arm_b"] == PAIR[1])]
     if first.empty or not first.iloc[0]["detectable"] >= 0:
         return ""
     row = first.iloc[0]
@@ -99,9 +97,9 @@ def _cost(study: Study, arm: str) -> str:
 def verdict(study: Study) -> str:
     """The page's first sentence: ResNet against VGG, in the judge's words."""
     rows = study.comparisons
-    first = rows[(rows["arm_a"] == MAIN[0]) & (rows["arm_b"] == MAIN[1])]
+    first = rows[(rows["arm_a"] == PAIR[0]) & (rows["arm_b"] == PAIR[1])]
     if first.empty:
-        missing = [arm for arm in MAIN if arm not in study.done_arms()]
+        missing = [arm for arm in PAIR if arm not in study.done_arms()]
         return f"ResNet against VGG cannot be told: no finished run of {' and '.join(missing)}."
     return f"{first.iloc[0]['sentence']}."
 
@@ -123,14 +121,14 @@ def card(study: Study) -> dict[str, Any]:
     for arm in study.done_arms():
         row = record.score(study.scores, arm, "auroc")
         aside = arm in study.experiment.lesson.values() or study.experiment.arms[arm].aside
-        if row is None or (aside and arm not in (*MAIN, "source")):
+        if row is None or (aside and arm not in MAIN):
             continue
         entry = {
             "network": pretty(study.experiment.arms[arm].network), "role": arm, "auroc": _plain(row["value"]),
             "low": _plain(row["low"]), "high": _plain(row["high"]), "text": short_interval(row),
         }  # fmt: skip
         matrix.append(entry)
-        if arm in MAIN:
+        if arm in PAIR:
             rows.append(entry)
     return {
         "picture": card_picture(study),

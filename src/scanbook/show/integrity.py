@@ -8,13 +8,12 @@ from scanbook import audit, floor, record
 from scanbook.loaders.duplicates import NEAR, SAME
 from scanbook.loaders.reading import read_image
 from scanbook.metrics.suspects import find_suspects, recall_and_precision
-from scanbook.names import one, pretty
+from scanbook.names import MAIN, PAIR, one, pretty
 from scanbook.report import figures
 from scanbook.report.plates import Plate, show_table
 from scanbook.report.words import short_interval
 from scanbook.study import Study
 
-MAIN = ("resnet", "vgg", "source")
 PICTURE = 160  # px of a picture in the gallery of pairs
 LISTED = 40  # pairs that the table under it names
 IN_A_ROW = 3  # pairs beside each other
@@ -156,7 +155,7 @@ def suspects(study: Study, most: int = 12, arm: str = "doubts") -> Plate:
 
 def shortcut(study: Study) -> str:
     """A sentence where a rule without anatomy cannot be told from the better of ResNet and VGG; else empty."""
-    networks = [record.score(study.scores, arm, "auroc") for arm in study.done_arms("resnet", "vgg")]
+    networks = [record.score(study.scores, arm, "auroc") for arm in study.done_arms(*PAIR)]
     known = [row for row in networks if row is not None and np.isfinite(row["low"])]
     if not known:
         return ""

@@ -8,7 +8,7 @@ import pandas as pd
 from scanbook import lesions, looking
 from scanbook.metrics.maps import CHECKS, points
 from scanbook.models import attribution
-from scanbook.names import pretty
+from scanbook.names import MAIN, pretty
 from scanbook.report import figures
 from scanbook.report.plates import Plate, show_table
 from scanbook.report.words import Prose
@@ -29,7 +29,7 @@ def maps(study: Study, images: int = 4) -> Plate:
 
     images  how many; the same for every network, classes in turn, chosen by a hash of their names and not by the answer
     """
-    arms = study.done_arms(*looking.ARMS)
+    arms = study.done_arms(*MAIN)
     if not arms:
         return show_table(pd.DataFrame({"maps": [0]}), NOTHING, title="Where the networks look", key="maps")
     verdicts = study.evidence.ask(looking.checks).verdicts

@@ -9,13 +9,11 @@ import torch
 
 from scanbook.dataset import augment_spec
 from scanbook.loaders import augment
-from scanbook.names import one
+from scanbook.names import MAIN, one
 from scanbook.predict import Predictor
 from scanbook.report import figures
 from scanbook.report.plates import Plate, show_table, webp
 from scanbook.study import Study
-
-SHOWN = ("resnet", "vgg", "source")
 
 
 def samples(study: Study, per_class: int = 6) -> Plate:
@@ -117,7 +115,7 @@ def label_check(study: Study, shown: int = 8) -> Plate:
 
 def one_image(study: Study, arm: str | None = None) -> Plate:
     """One test image taken as if it were new: read from its file, prepared, predicted, with a bar for each class."""
-    arm = arm or study.done_arms(*SHOWN)[0]
+    arm = arm or study.done_arms(*MAIN)[0]
     run = next(r for r in study.runs if r.arm.name == arm and study.run_folder(r).state()["state"] == "done")
     test = study.test_predictions(arm)
     test = test[(test["fold"] == run.fold) & (test["seed"] == run.seed)]

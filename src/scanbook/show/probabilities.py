@@ -5,7 +5,7 @@ import pandas as pd
 
 from scanbook import probabilities, record
 from scanbook.metrics.redrawn import direction
-from scanbook.names import pretty
+from scanbook.names import MAIN, PAIR, pretty
 from scanbook.probabilities import POINT, SCALED
 from scanbook.report import figures
 from scanbook.report.plates import Plate, show_table
@@ -14,7 +14,6 @@ from scanbook.report.words import Prose, cited, short_interval
 from scanbook.report.words import say as fill
 from scanbook.study import Study
 
-PAIR = ("resnet", "vgg")
 HANDED = 80  # per cent kept in the sentence about handing over, set before any result was seen
 AS_TRAINED, AFTER = "as trained", "after the temperature"
 
@@ -127,7 +126,7 @@ def recalls(study: Study) -> Plate:
     """Recall of each class with its interval, by network; the table says who is taken for whom, with intervals too."""
     shares, rows = study.evidence.ask(probabilities.confusion_shares), []
     two, positive = len(study.classes) == 2, study.experiment.data.positive
-    arms = study.done_arms(*probabilities.MAIN)
+    arms = study.done_arms(*MAIN)
     for name in study.classes:
         metric = f"recall_{name}" if not two else "sensitivity" if name == positive else "specificity"
         for arm in arms:
@@ -198,12 +197,12 @@ def _signed(row: pd.Series) -> str:
 
 
 def _pair(study: Study) -> list[str]:
-    return study.done_arms(*PAIR) or study.done_arms(*probabilities.MAIN)[:1]
+    return study.done_arms(*PAIR) or study.done_arms(*MAIN)[:1]
 
 
 def _name(study: Study, arm: str) -> str:
     """The network, with its arm where two of those that are shown train the same one."""
-    networks = {other: study.experiment.arms[other].network for other in study.done_arms(*probabilities.MAIN)}
+    networks = {other: study.experiment.arms[other].network for other in study.done_arms(*MAIN)}
     twice = list(networks.values()).count(networks[arm]) > 1
     return pretty(networks[arm]) + (f" ({arm})" if twice else "")
 

@@ -7,7 +7,7 @@ from PIL import Image
 from scanbook import cards, checking
 from scanbook import quiz as asked
 from scanbook.loaders.reading import read_image
-from scanbook.names import one, pretty
+from scanbook.names import MAIN, one, pretty
 from scanbook.report import glossary as words
 from scanbook.report.checklist import checklist as lists
 from scanbook.report.quiz import quiz as shown
@@ -69,7 +69,7 @@ def checklist(study: Study) -> Prose:
 
 def model_cards(study: Study) -> Prose:
     """The cards of ResNet, VGG and the source's network, each folded; the same as Markdown lie beside the record."""
-    found = [cards.of(study, arm) for arm in study.done_arms(*cards.KEPT)]
+    found = [cards.of(study, arm) for arm in study.done_arms(*MAIN)]
     return Prose("".join(card.html() for card in found), "\n\n".join(card.markdown() for card in found))
 
 
