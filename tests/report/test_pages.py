@@ -278,12 +278,13 @@ def test_with_everything_unfolded_the_page_still_passes(browser, demo_page):
 
 def test_one_switch_opens_and_closes_all_code(browser, demo_page):
     with looking.visit(browser, demo_page.page) as (page, _):
-        counting = "document.querySelectorAll('details.code:not(.parameters)[open]').length"
+        codes = page.locator("details.code:not(.parameters)")
+        assert not codes.first.is_visible()  # not even a line that says there is some
         page.locator(".switch input").check()
-        opened = page.evaluate(counting)
+        assert codes.first.locator("pre").is_visible()
+        assert page.evaluate("document.querySelectorAll('details.code:not(.parameters)[open]').length") > 5
         page.locator(".switch input").uncheck()
-        assert opened > 5
-        assert page.evaluate(counting) == 0
+        assert not codes.first.is_visible()
 
 
 def test_the_contents_stand_open_beside_a_wide_page_and_folded_above_a_narrow_one(browser, demo_page):
