@@ -28,7 +28,7 @@ def copy_of_the_book(root: Path) -> Path:
 def shrunk(name: str, images: int = 30) -> dict:
     """Overrides that make one assignment small: images a class, one epoch for every arm; networks stay."""
     experiment = params.load(REPOSITORY / "params" / f"{name}.yaml", "sample")
-    found = {"cap_per_class": images, "split.fractions": [0.4, 0.2, 0.4]}
+    found = {"cap_per_class": images, "split.fractions": [0.4, 0.2, 0.4], "evidence.maps": 4, "evidence.strengths": 1}
     found |= (
         {"tuning.rates": [1e-3, 1e-4], "tuning.budget_epochs": 1, "tuning.max_images": 8} if experiment.tuning else {}
     )
