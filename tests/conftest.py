@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import tiny
+from xdist.scheduler import LoadFileScheduling
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -12,12 +13,27 @@ OF_THE_BOOK = ("test_line.py", "test_origins.py", "test_reader.py")  # their tes
 LONGEST = ("book", "test_faults.py", "test_recipes.py", "test_resume.py", "test_devices.py", "test_reports.py")
 
 
+def share_of(file):
+    """What one worker takes: a file, or all files of the book, which is then made once."""
+    name = file.rsplit("/", 1)[-1]
+    return "book" if name in OF_THE_BOOK else name
+
+
+class ByShare(LoadFileScheduling):
+    """As `--dist loadfile`, but for the book."""
+
+    def _split_scope(self, nodeid):
+        return share_of(nodeid.split("::", 1)[0])
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByShare(config, log)
+
+
 def pytest_collection_modifyitems(items):
-    """A worker takes a whole file, one takes all files of the book, which is then made once; the longest come first."""
-    groups = {item: "book" if item.path.name in OF_THE_BOOK else item.path.name for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: LONGEST.index(groups[item]) if groups[item] in LONGEST else len(LONGEST))
+    """What takes longest comes first."""
+    shares = {item: share_of(item.path.as_posix()) for item in items}
+    items.sort(key=lambda item: LONGEST.index(shares[item]) if shares[item] in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")
