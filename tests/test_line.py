@@ -175,20 +175,6 @@ def test_run_all_in_jupyter_finds_the_finished_runs_again(book, monkeypatch, tmp
     assert "minus VGG" in json.dumps(notebook.cells[2]["outputs"])  # the headline, filled by the last cell
 
 
-def test_two_runs_into_two_empty_folders_predict_the_same_bytes(book, tmp_path, monkeypatch):
-    overrides = {**book.overrides["heart"], "cap_per_class": 16}
-    found = []
-    for name in ("one", "two"):
-        root = tiny.copy_of_the_book(tmp_path / name)
-        (root / "data").symlink_to(book.root / "data")
-        monkeypatch.chdir(root)
-        study = open_study("heart", "sample", overrides)
-        study.train()
-        found.append({r.name: (study.folder / r.name / "predictions.csv").read_bytes() for r in study.runs})
-    assert found[0] == found[1]
-    assert len(found[0]) == len(study.experiment.arms)
-
-
 def test_a_mistyped_parameter_stops_before_anything_runs(book, capsys, monkeypatch):
     from scanbook import cli
 
