@@ -146,9 +146,9 @@ def test_what_the_plates_show_is_written_to_the_record_with_its_columns_in_order
 @pytest.mark.parametrize("plate", [plates.calibration, plates.working_point, plates.deferral])
 def test_every_number_of_a_caption_stands_in_the_table_under_it(plate):
     shown = plate(study(predicted(n=100)))
-    cells = " ".join(shown.table.astype(str).to_numpy().ravel())
+    cells = " ".join(shown.table.astype(str).to_numpy().ravel()).replace("−", "-")
     values = [float(v) for v in re.findall(r"[-+]?\d+\.\d+", cells)]
-    said = re.findall(r"[-+]?\d\.\d{2,}", shown.caption)
+    said = re.findall(r"[-+]?\d\.\d{2,}", shown.caption.replace("−", "-"))
     assert said
     for number in said:
         places = len(number.split(".")[1])

@@ -12,6 +12,7 @@ import pandas as pd
 
 from scanbook import params, record, reports
 from scanbook.claims import why_not
+from scanbook.metrics.verdicts import signed
 from scanbook.names import MAIN, PAIR, pretty
 from scanbook.record import RULE
 from scanbook.report import figures
@@ -83,7 +84,7 @@ def forest(book: Book) -> Plate:
     """The paired difference ResNet minus VGG in every assignment, with interval, margin and verdict."""
     pair = _pairs(book)
     table = pair.assign(question=pair["title"])
-    words = "; ".join(f"{r.title} {r.difference:+.3f}: {r.verdict}" for r in pair.itertuples())
+    words = "; ".join(f"{r.title} {signed(r.difference)}: {r.verdict}" for r in pair.itertuples())
     columns = ["title", "a", "b", "difference", "low", "high", "margin", "p_holm", "n_groups", "verdict"]
     caption = ("AUROC of ResNet minus AUROC of VGG on the same test images, 95 % interval; the band is the margin within "
                "which a difference does not matter.")  # fmt: skip

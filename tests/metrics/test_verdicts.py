@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scanbook.metrics.verdicts import against_claim, compare, correct, decide, holm
+from scanbook.metrics.verdicts import against_claim, compare, correct, decide, holm, signed
 
 CLASSES = ["well", "sick"]
 
@@ -38,7 +38,7 @@ def pair(gap_a, gap_b, n_groups=40, images=2, seed=0):
 def test_the_sentence_has_its_fixed_grammar():
     a, b = pair(1.5, 1.5)
     row = compare(a, b, CLASSES, "sick", "auroc", 0.02, name_a="ResNet-18", name_b="VGG-16-BN", unit="patients")
-    assert row["sentence"] == (
+    assert row["sentence"].replace("−", "-") == (
         f"ResNet-18 minus VGG-16-BN: {row['difference']:+.3f} AUROC (95 % interval {row['low']:+.3f} to "
         f"{row['high']:+.3f}, 40 patients): cannot tell (about {row['needed']:,.0f} patients would be needed)"
     )
@@ -223,3 +223,7 @@ def test_a_phantom_is_compared_with_no_claim():
     assert row["sentence"].endswith(": not comparable (phantoms).")
     with pytest.raises(ValueError, match="a reason belongs to False only"):
         against_claim(0.95, 0.93, 0.97, 0.92, comparable=False)
+
+
+def test_a_difference_is_written_with_a_minus_sign_and_no_hyphen():
+    assert [signed(value) for value in (0.1204, -0.0451, 0.0)] == ["+0.120", "−0.045", "+0.000"]

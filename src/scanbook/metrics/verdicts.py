@@ -191,14 +191,19 @@ def against_claim(
     return {**row, "verdict": verdict, "sentence": sentence}
 
 
+def signed(value: float) -> str:
+    """A difference as a sentence writes it: +0.120, −0.045."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
 def _judged(row: dict) -> dict:
     p = row["p_holm"] if np.isfinite(row["p_holm"]) else row["p"]
     verdict = decide(row["low"], row["high"], p, row["margin"])
     name = METRIC_NAMES.get(row["metric"], row["metric"].replace("_", " "))
-    bounds = f"95 % interval {row['low']:+.3f} to {row['high']:+.3f}"
+    bounds = f"95 % interval {signed(row['low'])} to {signed(row['high'])}"
     if not np.isfinite(row["low"]):
         bounds = "no interval"
-    head = f"{row['a']} minus {row['b']}: {row['difference']:+.3f} {name}"
+    head = f"{row['a']} minus {row['b']}: {signed(row['difference'])} {name}"
     ending = f"equivalent within {row['margin']:.3f}" if verdict == "equivalent" else verdict
     if verdict == "cannot tell" and np.isfinite(row["low"]) and row["low"] * row["high"] > 0:
         ending += " (the interval leaves out 0, the corrected p is not below 0.05)"

@@ -5,6 +5,7 @@ import pandas as pd
 
 from scanbook import floor, record
 from scanbook.metrics.scores import confusion, roc_points
+from scanbook.metrics.verdicts import signed
 from scanbook.names import MAIN, PAIR, one, pretty
 from scanbook.report import figures
 from scanbook.report.plates import Plate, show_table
@@ -198,7 +199,7 @@ def gap(study: Study) -> Plate:
         return show_table(table, "In cross-validation every image validates several folds, so only the test scores "
                           "stand here.", title="Validation and test", key="gap", src="scores.csv")  # fmt: skip
     lost = study.facts.set_index("key")["value"]["validation_minus_test"]
-    caption = (f"AUROC on validation minus AUROC on test is {lost:+.3f} on the mean of {len(pairs)} networks. "
+    caption = (f"AUROC on validation minus AUROC on test is {signed(lost)} on the mean of {len(pairs)} networks. "
                f"Bars are 95 % intervals; the two parts hold different {study.experiment.data.unit}.")  # fmt: skip
     forest = table.assign(metric=table["part"] + " AUROC")
     alt = "; ".join(f"{r.network} {r.part} {r.value:.3f}" for r in table.itertuples())

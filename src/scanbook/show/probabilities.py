@@ -5,6 +5,7 @@ import pandas as pd
 
 from scanbook import probabilities, record
 from scanbook.metrics.redrawn import direction
+from scanbook.metrics.verdicts import signed
 from scanbook.names import MAIN, PAIR, pretty
 from scanbook.probabilities import POINT, SCALED
 from scanbook.report import figures
@@ -186,14 +187,14 @@ def _judged(row: pd.Series, good: int = 1) -> str:
     good   the direction that is better: 1 for accuracies, -1 for the Brier score
     """
     if pd.isna(row["low"]):
-        return "the same" if row["value"] == 0 else f"{row['value']:+.3f} ({row['method']}): cannot tell"
+        return "the same" if row["value"] == 0 else f"{signed(row['value'])} ({row['method']}): cannot tell"
     word = {good: "better", -good: "worse", 0: "cannot tell"}[direction(row)]
-    return f"{row['value']:+.3f} (95 % interval {row['low']:+.3f} to {row['high']:+.3f}): {word}"
+    return f"{signed(row['value'])} (95 % interval {signed(row['low'])} to {signed(row['high'])}): {word}"
 
 
 def _signed(row: pd.Series) -> str:
-    bounds = "" if pd.isna(row["low"]) else f" ({row['low']:+.3f} to {row['high']:+.3f})"
-    return f"{row['value']:+.3f}{bounds}"
+    bounds = "" if pd.isna(row["low"]) else f" ({signed(row['low'])} to {signed(row['high'])})"
+    return f"{signed(row['value'])}{bounds}"
 
 
 def _pair(study: Study) -> list[str]:

@@ -8,6 +8,7 @@ import pandas as pd
 from scanbook import record
 from scanbook.ladder import METRICS, Ladder, asked, climb, in_words, variant_of
 from scanbook.loaders import shifts
+from scanbook.metrics.verdicts import signed
 from scanbook.names import PAIR, pretty
 from scanbook.report import figures
 from scanbook.report.plates import Plate, show_table
@@ -28,8 +29,8 @@ def steady(study: Study) -> Prose:
     for arm, rows in found.changes.groupby("arm", sort=False):
         worst = rows.loc[rows["difference"].idxmin()]
         change = _key(arm, "auroc_change", worst["variant"])
-        bounds = Value((_signed(worst["low"]), _signed(worst["high"])), change)
-        values |= {f"{arm}_change": Value(_signed(worst["difference"]), change), f"{arm}_bounds": bounds}
+        bounds = Value((signed(worst["low"]), signed(worst["high"])), change)
+        values |= {f"{arm}_change": Value(signed(worst["difference"]), change), f"{arm}_bounds": bounds}
         sentence = (f"{pretty(study.experiment.arms[arm].network)}{' does worst' * (len(rows) > 1)} under "
                     f"{_named(arm, worst['variant'], values)}: AUROC {{{arm}_change}} against the images as they are, "
                     f"{f'95 % interval {{{arm}_bounds}}' if np.isfinite(worst['low']) else 'no interval'}: "
@@ -154,7 +155,3 @@ def _key(arm: str, metric: str, variant: str) -> str:
 def _n(study: Study, arm: str) -> str:
     row = record.score(study.scores, arm, "auroc")
     return "" if row is None else f"{row['n_images']} images of {row['n_groups']} {study.experiment.data.unit}"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
