@@ -6,7 +6,8 @@ easier to trust. Tests and benchmarks/coverage.py hold the bootstrap against it.
 """
 
 import numpy as np
-from scipy.stats import rankdata
+
+from .distributions import mean_ranks
 
 
 def delong(scores: np.ndarray, truth: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -24,12 +25,12 @@ def delong(scores: np.ndarray, truth: np.ndarray, groups: np.ndarray) -> tuple[n
     if min((counted > 0).sum() for counted in shown) < 2:
         raise ValueError("delong: each class needs two groups or more to tell how far groups differ")
     sizes = [int(counted.sum()) for counted in shown]
-    ranks = rankdata(scores, axis=1)
+    ranks = mean_ranks(scores, axis=1)
     values, moved = [], []
     for row, rank in zip(scores, ranks, strict=True):
         # share of the other class that each image is on the right side of
-        above = (rank[truth] - rankdata(row[truth])) / sizes[1]
-        below = 1 - (rank[~truth] - rankdata(row[~truth])) / sizes[0]
+        above = (rank[truth] - mean_ranks(row[truth])) / sizes[1]
+        below = 1 - (rank[~truth] - mean_ranks(row[~truth])) / sizes[0]
         values.append(above.mean())
         moved.append([
             np.bincount(group[truth == kind], weights=share - above.mean(), minlength=len(names))

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
+from .distributions import mean_ranks
 from .redrawn import Draws, Kind
 
 LIMIT = 0.5
@@ -65,7 +65,7 @@ def likeness(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     if a.shape != b.shape:
         raise ValueError(f"likeness: maps of shape {a.shape} and {b.shape}; bring both to the same cells")
-    ranks = [rankdata(m.reshape(len(m), -1), axis=1) for m in (a, b)]
+    ranks = [mean_ranks(m.reshape(len(m), -1), axis=1) for m in (a, b)]
     centred = [r - r.mean(1, keepdims=True) for r in ranks]
     sizes = np.sqrt((centred[0] ** 2).sum(1) * (centred[1] ** 2).sum(1))
     return np.divide((centred[0] * centred[1]).sum(1), sizes, out=np.zeros(len(a)), where=sizes > 0)

@@ -7,9 +7,9 @@ cancels out. A permutation asks how far apart they would be if their names meant
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import norm, rankdata
 
 from . import weighted
+from .distributions import mean_ranks, normal_quantile
 from .scores import Part, log_odds
 from .uncertainty import LEVEL, Interval
 
@@ -57,7 +57,7 @@ def difference_bounds(
         return float("nan"), float("nan")
     kept = np.isfinite(gaps)
     if np.ptp(gaps[kept]) < 1e-12:
-        z = norm.ppf(0.5 + LEVEL / 2)
+        z = normal_quantile(0.5 + LEVEL / 2)
         reach = z**2 / (n_groups + z**2)
         return float(gaps[0] - reach), float(gaps[0] + reach)
     half = [(found.high - found.low) / 2 for found in bounds]
@@ -96,7 +96,7 @@ def swap_p(
     gaps = []
     for sheet_a, sheet_b in zip(a.logits, b.logits, strict=True):
         pred = np.concatenate([sheet_a.argmax(1), sheet_b.argmax(1)])
-        ranks = np.vstack([rankdata(log_odds(sheet), axis=0) for sheet in (sheet_a, sheet_b)])
+        ranks = np.vstack([mean_ranks(log_odds(sheet), axis=0) for sheet in (sheet_a, sheet_b)])
         first, second = (
             weighted.all_scores(truth, pred, ranks, weights, both, classes, positive, [metric])[metric]
             for weights in (np.hstack([kept, 1 - kept]), np.hstack([1 - kept, kept]))

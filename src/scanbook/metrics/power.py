@@ -7,8 +7,8 @@ comparison has anyway, so they need no further assumption about the networks.
 import math
 
 import numpy as np
-from scipy.stats import norm, t
 
+from .distributions import t_quantile
 from .uncertainty import LEVEL
 
 POWER = 0.80
@@ -23,7 +23,7 @@ def detectable(half_width: float, df: float = np.inf) -> float:
     The interval reaches t(0.975) standard errors; a true difference of t(0.975) + t(0.80) of them lies outside
     it in 80 % (Cohen 1988 for z). About 1.43 half widths. NaN without interval.
     """
-    sure, likely = (t.ppf(q, df) if np.isfinite(df) else norm.ppf(q) for q in (0.5 + LEVEL / 2, POWER))
+    sure, likely = (t_quantile(q, df) for q in (0.5 + LEVEL / 2, POWER))
     return float(half_width * (sure + likely) / sure)
 
 

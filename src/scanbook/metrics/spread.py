@@ -7,8 +7,8 @@ the interval about the patients.
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
 
+from .distributions import chi_squared_quantile
 from .scores import COLUMNS, as_part, mean_scores
 from .uncertainty import LEVEL
 
@@ -39,7 +39,7 @@ def over_seeds(
             for k in range(n)
         ]
         sd = float(np.std(each, ddof=1))
-        low, high = (sd * ((n - 1) / chi2.ppf(q, n - 1)) ** 0.5 for q in (0.5 + LEVEL / 2, 0.5 - LEVEL / 2))
+        low, high = (sd * ((n - 1) / chi_squared_quantile(q, n - 1)) ** 0.5 for q in (0.5 + LEVEL / 2, 0.5 - LEVEL / 2))
         low, high = (low, high) if n > 2 else (np.nan, np.nan)
         method = f"standard deviation over {n} seeds; from {min(each):.3f} to {max(each):.3f}"
         rows.append((f"{metric}_seed_sd", sd, low, high, len(part.truth), len(np.unique(part.groups)), method))

@@ -8,7 +8,8 @@ groups): every score of every network is then computed for all draws at once, on
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm, t
+
+from .distributions import t_quantile
 
 MIN_GROUPS = 10
 """Below this no interval is given: in docs/results/coverage.csv it would say next to nothing, or miss too often."""
@@ -84,7 +85,7 @@ def wilson(successes: float, n: float, level: float = LEVEL, df: float = np.inf)
     """
     if n <= 0 or not 0 <= successes <= n:
         raise ValueError(f"wilson: {successes:g} of {n:g}; needs n above 0 and 0 <= successes <= n")
-    z = t.ppf(0.5 + level / 2, df) if np.isfinite(df) else norm.ppf(0.5 + level / 2)
+    z = t_quantile(0.5 + level / 2, df)
     share = successes / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
@@ -150,7 +151,7 @@ def interval(
     variance = float(np.var(defined, ddof=1)) * rarest / df
     method = f"bootstrap over {n_groups} {unit}, {len(draws):,} draws; t of {df} degrees of freedom"
     if not 0 < value < 1:
-        half = float(t.ppf(0.5 + LEVEL / 2, df)) * variance**0.5
+        half = t_quantile(0.5 + LEVEL / 2, df) * variance**0.5
         return Interval(value - half, value + half, method)
     worth = min(value * (1 - value) / variance, n_images)
     return Interval(*wilson(value * worth, worth, df=df), method)
