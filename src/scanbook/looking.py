@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from scanbook import asking, evidence
+from scanbook import asking, evidence, record
 from scanbook.metrics import maps as judging
 from scanbook.metrics.scores import class_probs
 from scanbook.models import attribution, map_checks
@@ -72,12 +72,17 @@ def examine(
 
 
 def judged(
-    found: dict[str, np.ndarray], groups: Sequence[str], labels: Sequence[str], name: str, unit: str = "groups"
+    found: dict[str, np.ndarray],
+    groups: Sequence[str],
+    labels: Sequence[str],
+    name: str,
+    unit: str = "groups",
+    guessing: bool = False,
 ) -> tuple[pd.DataFrame, tuple[str, str], pd.DataFrame]:
     """From `examine`'s numbers to words: the checks with their outcomes, state and sentence, and all rows with intervals."""
     rows = judging.rows_of(found, groups, labels, unit)
     checks = judging.judge(rows)
-    return checks, judging.verdict(checks, name), pd.DataFrame(rows)
+    return checks, judging.verdict(checks, name, guessing=guessing), pd.DataFrame(rows)
 
 
 def checks(study: "Study") -> Maps:
@@ -96,8 +101,10 @@ def checks(study: "Study") -> Maps:
         common = [metric for metric in parts[0] if all(metric in part for part in parts)]
         found = {metric: np.concatenate([part[metric] for part in parts]) for metric in common}
         asked = asked.sort_values("fold", kind="stable")  # as the networks were asked
+        auroc = record.score(study.scores, arm, "auroc")
+        guessing = auroc is None or not auroc["low"] > 0.5  # also where the groups are too few for an interval
         table, verdicts[arm], rows_found = judged(
-            found, asked["group"].tolist(), asked["label"].tolist(), name, study.experiment.data.unit
+            found, asked["group"].tolist(), asked["label"].tolist(), name, study.experiment.data.unit, guessing
         )
         tables.append(table.assign(arm=arm, network=name))
         scores.append(score_rows(study, arm, rows_found))

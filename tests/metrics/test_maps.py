@@ -60,6 +60,12 @@ def test_only_five_passed_checks_make_evidence():
     assert (state, sentence) == ("shown as evidence", "The map of A is shown as evidence: it passed all 5 checks.")
 
 
+def test_the_map_of_a_network_that_may_be_guessing_is_no_evidence():
+    state, sentence = maps.verdict(maps.judge(rows()), "A", guessing=True)
+    assert state == "not shown as evidence"
+    assert sentence.endswith("passed all 5 checks, but one cannot tell the network's answers from guessing.")
+
+
 def test_a_check_that_was_not_run_is_never_passed():
     checks = maps.judge(rows(map_shuffled=None))
     assert checks.set_index("metric").loc["map_shuffled", "outcome"] == "not run"

@@ -151,15 +151,19 @@ def judge(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
                                 "method"]]  # fmt: skip
 
 
-def verdict(checks: pd.DataFrame, network: str) -> tuple[str, str]:
+def verdict(checks: pd.DataFrame, network: str, *, guessing: bool = False) -> tuple[str, str]:
     """One of `STATES`, and the sentence that says so and why.
 
-    checks  as `judge` returns them. One failed check is enough to fail; all must have passed to be evidence.
+    checks    as `judge` returns them. One failed check is enough to fail; all must have passed to be evidence
+    guessing  one cannot tell the network's answers from guessing: then its map may be its own, but is evidence of nothing
     """
     ended = {name: list(checks.loc[checks["outcome"] == name, "metric"]) for name in OUTCOMES}
     if ended["failed"]:
         why = ", and ".join(CHECKS[metric].failed for metric in ended["failed"])
         return STATES[1], f"The map of {network} fails: {why}."
+    if len(ended["passed"]) == len(CHECKS) and guessing:
+        why = f"it passed all {len(CHECKS)} checks, but one cannot tell the network's answers from guessing"
+        return STATES[2], f"The map of {network} is not shown as evidence: {why}."
     if len(ended["passed"]) == len(CHECKS):
         return STATES[0], f"The map of {network} is shown as evidence: it passed all {len(CHECKS)} checks."
     reasons = [f"one cannot tell {CHECKS[metric].doubtful}" for metric in ended["cannot tell"]]
