@@ -88,7 +88,7 @@ def test_a_score_that_is_not_known_is_a_dash_without_a_dot(tmp_path):
     matrix = pd.DataFrame([{"network": "VGG", "set": "heart", "auroc": None, "low": None, "high": None}])
     path = write_index([card("heart", rows=[row])], matrix, tmp_path / "index.html")
     page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-    assert page.select_one(".scale .num:not(th)").text == "– (– to –)"
+    assert page.select_one(".scale .num:not(th)").text == "– (no interval)"
     assert page.select_one(".scale b, .scale i") is None
     assert page.select_one(".matrix td.none").text == "–"
 

@@ -105,17 +105,18 @@ def _scale(rows: Sequence[Mapping[str, Any]], title: str) -> str:
     for row in rows:
         role = row.get("role") if row.get("role") in ("resnet", "vgg", "source") else "source"
         value, low, high = (math.nan if row[key] is None else float(row[key]) for key in ("auroc", "low", "high"))
-        drawing = ""
+        drawing, bounds = "", "no interval"
         if value == value:
             drawing = f'<b style="left:{_place(value):.1f}%"></b>'
         if low == low and high == high:
             left, right = _place(low), _place(high)
             drawing = f'<i style="left:{left:.1f}%;width:{max(0.0, right - left):.1f}%"></i>' + drawing
+            bounds = f"{_two(low)} to {_two(high)}"
         body.append(
             f'<tr><th scope="row">{escape(str(row["network"]))}</th>'
             f'<td class="track tone-{role}" aria-hidden="true"><span>{drawing}</span></td>'
             f'<td class="num" data-src="scores.csv:{escape(str(row.get("role", "")))}:auroc">{_two(value)} '
-            f'<span class="small">({_two(low)} to {_two(high)})</span></td></tr>'
+            f'<span class="small">({bounds})</span></td></tr>'
         )
     return (
         f'<table class="scale" aria-label="{escape(title)}: area under the ROC curve by network">'
