@@ -168,7 +168,20 @@ def results(study: Study) -> Plate:
         rows.append(row)
     caption = (f"Test part: {n['n_images'].iloc[0]} images of {n['n_groups'].iloc[0]} {study.experiment.data.unit}. "
                f"In brackets the 95 % interval, {study.experiment.data.unit} redrawn. {_looks(study)}")  # fmt: skip
+    names = {row["arm"]: row["network"] for row in rows}
+    if mute := [name for arm, name in names.items() if alike(study.test_predictions(arm), study.classes)]:
+        caption += (
+            f" {', '.join(mute)}: every test image gets the same answer, so nothing was learned that they could show."
+        )
     return show_table(pd.DataFrame(rows), caption, title="Scores", key="results", src="scores.csv")
+
+
+def alike(predictions: pd.DataFrame, classes: list[str]) -> bool:
+    """Whether each training behind some predictions answers all its images alike, to a thousandth of a logit."""
+    logits = predictions[[f"logit_{name}" for name in classes]]
+    against = logits.sub(logits.mean(axis=1), axis=0)  # only differences between classes are an answer
+    trainings = against.groupby([predictions["fold"], predictions["seed"]])
+    return len(predictions) > 1 and bool(((trainings.max() - trainings.min()) < 1e-3).all(axis=None))
 
 
 def _looks(study: Study) -> str:
