@@ -9,21 +9,22 @@ from xdist.scheduler import LoadFileScheduling
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-OF_THE_BOOK = ("test_line.py", "test_origins.py", "test_reader.py")  # their tests look at the book
-LONGEST = ("book", "test_faults.py", "test_recipes.py", "test_resume.py", "test_devices.py", "test_reports.py")
+# the files whose tests look at the book, and the shares of the work that take longest
+OF_THE_BOOK = ("tests/test_line.py", "tests/report/test_origins.py", "tests/test_reader.py")
+LONGEST = ("book", *(f"tests/test_{name}.py" for name in ("faults", "recipes", "resume", "devices", "reports")))
 
 
-def share_of(file):
+def share_of(nodeid):
     """What one worker takes: a file, or all files of the book, which is then made once."""
-    name = file.rsplit("/", 1)[-1]
-    return "book" if name in OF_THE_BOOK else name
+    file = nodeid.split("::", 1)[0]
+    return "book" if file in OF_THE_BOOK else file
 
 
 class ByShare(LoadFileScheduling):
     """As `--dist loadfile`, but for the book."""
 
     def _split_scope(self, nodeid):
-        return share_of(nodeid.split("::", 1)[0])
+        return share_of(nodeid)
 
 
 def pytest_xdist_make_scheduler(config, log):
@@ -32,8 +33,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 def pytest_collection_modifyitems(items):
     """What takes longest comes first."""
-    shares = {item: share_of(item.path.as_posix()) for item in items}
-    items.sort(key=lambda item: LONGEST.index(shares[item]) if shares[item] in LONGEST else len(LONGEST))
+    places = {share: place for place, share in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(share_of(item.nodeid), len(places)))
 
 
 @pytest.fixture(scope="session")

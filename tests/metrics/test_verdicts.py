@@ -38,9 +38,9 @@ def pair(gap_a, gap_b, n_groups=40, images=2, seed=0):
 def test_the_sentence_has_its_fixed_grammar():
     a, b = pair(1.5, 1.5)
     row = compare(a, b, CLASSES, "sick", "auroc", 0.02, name_a="ResNet-18", name_b="VGG-16-BN", unit="patients")
-    assert row["sentence"].replace("−", "-") == (
-        f"ResNet-18 minus VGG-16-BN: {row['difference']:+.3f} AUROC (95 % interval {row['low']:+.3f} to "
-        f"{row['high']:+.3f}, 40 patients): cannot tell (about {row['needed']:,.0f} patients would be needed)"
+    assert row["sentence"] == (
+        f"ResNet-18 minus VGG-16-BN: {signed(row['difference'])} AUROC (95 % interval {signed(row['low'])} to "
+        f"{signed(row['high'])}, 40 patients): cannot tell (about {row['needed']:,.0f} patients would be needed)"
     )
 
 
