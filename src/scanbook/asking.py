@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 KEPT = 2  # networks in memory: one, and its like on shuffled labels; another is read again in a fifth of a second
 
 
-def done(study: "Study", run: Run) -> bool:
-    """Whether a run is finished, so that it can be asked."""
-    return study.run_folder(run).state()["state"] == "done"
-
-
 def network_of(study: "Study", run: Run) -> Network:
     """The network of a finished run with its best weights, in evaluation mode; the last few asked are kept in memory."""
     kept = study.evidence.ask(_kept)

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from scanbook import asking, params
+from scanbook import params
 from scanbook.fitting import EVALUATION_BATCH
 from scanbook.loaders.batches import Batches
 from scanbook.models import exchange, prediction
@@ -50,7 +50,7 @@ def export_onnx(
     name, profile = study.experiment.name, study.experiment.profile
     if arm not in study.experiment.arms:
         raise params.ParamsError(f"{name}: {params.unknown(arm, list(study.experiment.arms))}")
-    run = next((run for run in study.runs if run.arm.name == arm and asking.done(study, run)), None)
+    run = next((run for run in study.runs if run.arm.name == arm and study.run_folder(run).done), None)
     if run is None:
         raise NoFinishedRun(f"{name}, profile {profile}: arm {arm!r} has no finished run with these parameters; "
                             f"make one with: scanbook train {name} --profile {profile}")  # fmt: skip

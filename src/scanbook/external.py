@@ -97,7 +97,7 @@ def answer_folder(study: Study, folder: Path, arms: tuple[str, ...] = PAIR) -> E
             f"No image of {folder.name} could be used: {study.data.names.reason(why)}.", folder.name, source, listed
         )
     runs = {
-        arm: [run for run in study.runs if run.arm.name == arm and run.fold == 0 and asking.done(study, run)]
+        arm: [run for run in study.runs if run.arm.name == arm and run.fold == 0 and study.run_folder(run).done]
         for arm in arms
     }
     if not any(runs.values()):

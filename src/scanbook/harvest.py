@@ -26,7 +26,7 @@ def tables(runs: Iterable[Run], folder: Path, file: str) -> pd.DataFrame:
     """
     found = []
     for run in runs:
-        if RunFolder(folder / run.name).state()["state"] == "done":
+        if RunFolder(folder / run.name).done:
             table = pd.read_csv(folder / run.name / file, keep_default_na=False, na_values=["nan"])
             found.append(
                 table.assign(arm=run.arm.name, network=run.arm.network, scheme=run.scheme, fold=run.fold, seed=run.seed)

@@ -154,7 +154,7 @@ def _shuffled(study: "Study", run: Run) -> Network | None:
     for other in study.runs:
         arm = other.arm
         alike = (arm.network, arm.image, other.fold) == (run.arm.network, run.arm.image, run.fold)
-        if arm.training.labels == "shuffled" and alike and asking.done(study, other):
+        if arm.training.labels == "shuffled" and alike and study.run_folder(other).done:
             return asking.network_of(study, other)
     return None
 

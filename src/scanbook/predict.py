@@ -46,7 +46,7 @@ class Predictor:
         if arm not in study.experiment.arms:
             raise params.ParamsError(f"{name}: {params.unknown(arm, list(study.experiment.arms))}")
         for run in study.runs:
-            if run.arm.name == arm and study.run_folder(run).state()["state"] == "done":
+            if run.arm.name == arm and study.run_folder(run).done:
                 return cls(
                     study.folder / run.name,
                     f"{study.label_of(arm)}, {study.experiment.title}, profile {profile}",

@@ -15,7 +15,7 @@ from scanbook import naming, openings, tuning
 from scanbook.evidence import COLUMNS
 from scanbook.metrics import scores as scoring
 from scanbook.metrics import verdicts
-from scanbook.names import MAIN, pretty
+from scanbook.names import MAIN, PAIR, pretty
 
 if TYPE_CHECKING:
     from scanbook.study import Study
@@ -143,6 +143,11 @@ def comparisons(study: "Study") -> pd.DataFrame:
     return pd.DataFrame(verdicts.correct(rows), columns=None if rows else COMPARISON_COLUMNS)
 
 
+def pair(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of comparisons.csv that set ResNet against VGG: one an assignment, none where one of them is missing."""
+    return table[(table["arm_a"] == PAIR[0]) & (table["arm_b"] == PAIR[1])].reset_index(drop=True)
+
+
 def _gap(study: "Study", arm: str) -> float | None:
     """What the validation part promised of an arm's AUROC more than the test part gave; None without both."""
     val, test = (score(study.scores, arm, "auroc", part) for part in ("val", "test"))
@@ -195,9 +200,10 @@ def score(table: pd.DataFrame, arm: str, metric: str, split: str = "test", varia
 def of_variant(table: pd.DataFrame, variant: str = "") -> pd.DataFrame:
     """The rows of scores.csv about images shifted so, or of that second folder; "" is the images as they came.
 
-    Rules are asked of no other images: the variant that their rows name is their own name, and they are always among them.
+    Rules are asked of no other images, and the variant that their rows name is their own name.
     """
-    return table[table["variant"].fillna("").eq(variant) | table["arm"].str.startswith(RULE)]
+    of_rules = table["arm"].str.startswith(RULE)
+    return table[table["variant"].fillna("").mask(of_rules, "").eq(variant)]
 
 
 def _seeds(rows: pd.DataFrame) -> str:

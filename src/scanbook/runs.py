@@ -50,6 +50,11 @@ class RunFolder:
             found["state"] = "killed"  # also one that died between its last line and its final name
         return found
 
+    @property
+    def done(self) -> bool:
+        """Whether the run is finished, so that it can be read and asked."""
+        return self.state()["state"] == "done"
+
     @contextlib.contextmanager
     def make(self, *, fresh: bool, say: Any = print) -> Iterator[Path | None]:
         """Claim the folder and make the run in it.

@@ -67,7 +67,7 @@ def open_summary(profile: str = "sample") -> Book:
 
 def headline(book: Book) -> Prose:
     """Over all assignments: how often one of ResNet and VGG was better, and how often nobody can tell."""
-    pair = _pairs(book)
+    pair = record.pair(book.comparisons)
     counted = pair["verdict"].value_counts()
     said = {"better": "ResNet was better", "worse": "VGG was better", "equivalent": "the two were equivalent",
             "cannot tell": "nobody can tell"}  # fmt: skip
@@ -82,7 +82,7 @@ def headline(book: Book) -> Prose:
 
 def forest(book: Book) -> Plate:
     """The paired difference ResNet minus VGG in every assignment, with interval, margin and verdict."""
-    pair = _pairs(book)
+    pair = record.pair(book.comparisons)
     table = pair.assign(question=pair["title"])
     words = "; ".join(f"{r.title} {signed(r.difference)}: {r.verdict}" for r in pair.itertuples())
     columns = ["title", "a", "b", "difference", "low", "high", "margin", "p_holm", "n_groups", "verdict"]
@@ -243,8 +243,3 @@ def provenance(book: Book) -> Plate:
     facts = origin.collect(root=book.root, extra=extra)
     table = pd.DataFrame({"what": list(facts), "value": [str(v) for v in facts.values()]})
     return show_table(table, "What made this page; the first row makes it again.", title="Provenance", key="provenance")
-
-
-def _pairs(book: Book) -> pd.DataFrame:
-    rows = book.comparisons
-    return rows[(rows["arm_a"] == PAIR[0]) & (rows["arm_b"] == PAIR[1])].reset_index(drop=True)

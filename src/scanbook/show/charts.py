@@ -141,8 +141,7 @@ def versus(study: Study, key: str = "versus") -> Plate:
                 rows.append({"network": pretty(study.experiment.arms[arm].network), "metric": metric,
                              "value": row["value"], "low": row["low"], "high": row["high"]})  # fmt: skip
     table = pd.DataFrame(rows)
-    c = study.comparisons
-    pair = c[(c["arm_a"] == "resnet") & (c["arm_b"] == "vgg")]
+    pair = record.pair(study.comparisons)
     words = f" {pair.iloc[0]['sentence']}." if len(pair) else ""
     alt = "; ".join(f"{r.network} {metric_label(r.metric)} {r.value:.3f}" for r in table.itertuples())
     return Plate(figures.scores_forest(table), f"Test part: {_n(study, arms[0])}.{words}", f"Scores: {alt}.", table,
@@ -187,7 +186,7 @@ def claimed(study: Study) -> Plate:
 def gap(study: Study) -> Plate:
     """Validation beside test, by network: what a validation part promised and what the test part gave."""
     rows = []
-    for arm in study.done_arms(*MAIN, "lab1") if "lab1" in study.experiment.arms else study.done_arms(*MAIN):
+    for arm in study.done_arms(*MAIN, "lab1"):
         for part, words in (("val", "validation"), ("test", "test")):
             row = record.score(study.scores, arm, "auroc", part)
             if row is not None:

@@ -77,8 +77,7 @@ def answer(study: Study) -> Prose:
 
 def shown(study: Study) -> str:
     """What the test part could have shown between ResNet and VGG; empty where the comparison has no interval."""
-    rows = study.comparisons
-    first = rows[(rows["arm_a"] == PAIR[0]) & (rows["arm_b"] == PAIR[1])]
+    first = record.pair(study.comparisons)
     if first.empty or not first.iloc[0]["detectable"] >= 0:
         return ""
     row = first.iloc[0]
@@ -96,8 +95,7 @@ def _cost(study: Study, arm: str) -> str:
 
 def verdict(study: Study) -> str:
     """The page's first sentence: ResNet against VGG, in the judge's words."""
-    rows = study.comparisons
-    first = rows[(rows["arm_a"] == PAIR[0]) & (rows["arm_b"] == PAIR[1])]
+    first = record.pair(study.comparisons)
     if first.empty:
         missing = [arm for arm in PAIR if arm not in study.done_arms()]
         return f"ResNet against VGG cannot be told: no finished run of {' and '.join(missing)}."

@@ -116,7 +116,7 @@ def label_check(study: Study, shown: int = 8) -> Plate:
 def one_image(study: Study, arm: str | None = None) -> Plate:
     """One test image taken as if it were new: read from its file, prepared, predicted, with a bar for each class."""
     arm = arm or study.done_arms(*MAIN)[0]
-    run = next(r for r in study.runs if r.arm.name == arm and study.run_folder(r).state()["state"] == "done")
+    run = next(r for r in study.runs if r.arm.name == arm and study.run_folder(r).done)
     test = study.test_predictions(arm)
     test = test[(test["fold"] == run.fold) & (test["seed"] == run.seed)]
     name = min(test["image_id"], key=lambda i: hashlib.sha256(i.encode()).hexdigest())
