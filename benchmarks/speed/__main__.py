@@ -37,9 +37,7 @@ SHORT = {"resnet50": 3, "vgg16": 2, "mobilenet_v2": 5, "densenet161": 2}
 SHORT_OURS = {"resnet50": 2, "vgg16": 1, "mobilenet_v2": 4, "densenet161": 1}
 PARTS = ("ours", "fastai", "keras", "preparing", "starting", "layouts")
 QUIET = 0.1  # cores that others may keep busy before the tables carry a warning
-SHORT_QUICK = {"resnet50": 2, "vgg16": 1}  # goals ask of quick starts whether they are several times slower
-# steps of a peer before those that count: the first compiles or allocates, Keras's second still allocates
-WARM = {"fastai": 1, "keras": 2}
+WARM = 2  # steps of a peer before those that count: the first compiles, the second still allocates
 
 
 def main() -> int:
@@ -136,9 +134,8 @@ def training_parts(asked: argparse.Namespace, folder: Path) -> list[tuple[Path, 
             continue
         four = [n for n in (*NETWORKS[:3], of_four) if n in networks]
         for form in ("quick", "tuned", "patched") if peer == "fastai" and whole else ("quick", "tuned"):
-            job = {**common, "form": form, "warm": WARM[peer], "networks": four}
-            if form == "quick" and not whole:
-                job |= {"networks": list(goals.QUICK), "steps": SHORT_QUICK}
+            job = {**common, "form": form, "warm": WARM}
+            job["networks"] = list(goals.QUICK) if form == "quick" and not whole else four
             parties.append((HERE / "peers" / f"with_{peer}.py", python, f"{peer} {form}", job))
     rounds = [parties, parties[::-1], parties] if whole else [parties]
     return [
