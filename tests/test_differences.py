@@ -1,6 +1,7 @@
 """Two runs side by side, and why a run would be made again."""
 
 import shutil
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -84,6 +85,16 @@ def test_why_looks_at_the_run_that_differs_least_and_not_at_a_later_one_of_anoth
 def test_a_run_that_was_never_made_says_so(root):
     study = open_study(str(root / "params" / "heart.yaml"), "sample", {"seeds": [7]})
     assert {why for run in study.runs for why in why_made(run, study.folder)} == {"never made"}
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_has_a_checkpoint(tmp_path):
+    run = SimpleNamespace(name="resnet-small_cnn-grouped-f0-s0-12345678", stem="resnet-small_cnn-grouped-f0-s0")
+    part = tmp_path / f"{run.name}.part"
+    part.mkdir()
+    (part / "state.json").write_text('{"state": "running"}')  # of a process that is gone: nobody holds the lock
+    assert why_made(run, tmp_path) == ["was cut off; begins anew, it had no checkpoint yet"]
+    (part / "last.ckpt").touch()
+    assert why_made(run, tmp_path) == ["was cut off; goes on from its last checkpoint"]
 
 
 def test_why_tells_for_a_page_and_its_runs(root, monkeypatch, capsys):

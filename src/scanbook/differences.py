@@ -14,6 +14,7 @@ import yaml
 from scanbook.metrics.scores import score_table
 from scanbook.params import ParamsError
 from scanbook.plan import Run
+from scanbook.runs import RunFolder
 
 COST = ("seconds", "images_per_second", "epochs", "best_epoch", "best_val_loss", "parameters", "n_train", "n_val")
 
@@ -56,6 +57,12 @@ def why_made(run: Run, folder: Path) -> list[str]:
 
     Of several that differ equally the newest: the last one made may be of another profile, which explains nothing.
     """
+    of_run = RunFolder(folder / run.name)
+    if of_run.state()["state"] == "killed":
+        kept = any(of_run.part.glob("*.ckpt"))
+        return [
+            f"was cut off; {'goes on from its last checkpoint' if kept else 'begins anew, it had no checkpoint yet'}"
+        ]
     earlier = [p for p in folder.glob(f"{run.stem}-????????") if (p / "params.yaml").is_file()]
     if not earlier:
         return ["never made"]
