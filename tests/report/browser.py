@@ -57,6 +57,13 @@ def visit(
         context.close()
 
 
+def expect(locator):
+    """Assertions that wait for what the page does a moment later."""
+    from playwright.sync_api import expect
+
+    return expect(locator)
+
+
 def outside(url: str, own: str) -> bool:
     return not url.startswith(("data:", "about:", "blob:")) and url.split("#")[0] != own
 
