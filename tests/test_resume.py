@@ -99,7 +99,7 @@ def test_two_runs_into_two_empty_folders_predict_the_same_bytes(tmp_path, monkey
     for name in ("one", "two"):
         root = tiny.copy_of_the_book(tmp_path / name)
         monkeypatch.chdir(root)
-        study = open_study("heart", "sample", tiny.shrunk("heart", 16))
+        study = open_study("heart", "sample", tiny.shrunk("heart", 16) | {"tuning": None, "image.size": 32})
         study.train()
         found.append({r.name: (study.folder / r.name / "predictions.csv").read_bytes() for r in study.runs})
     assert found[0] == found[1]
