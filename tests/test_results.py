@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 import tiny
+
 from benchmarks import whole
 
 pytestmark = pytest.mark.skipif(not whole.RESULTS.exists(), reason="the whole public copies have not been measured")
