@@ -231,3 +231,15 @@ def test_a_family_has_one_colour_under_any_spelling():
     five = ["resnet18", "vgg16_bn", "densenet121", "mobilenet_v2", "separable_cnn", "small_cnn", "majority"]
     assert len({style.color_of(name) for name in five}) == len(five)
     assert style.color_of("resnet101") != style.color_of("resnet18")
+
+
+def test_a_cell_with_a_sentence_keeps_a_width_to_read_it_in_and_a_word_does_not():
+    from bs4 import BeautifulSoup
+
+    from scanbook.report import markup
+
+    table = pd.DataFrame({"question": ["one?"], "answer": ["cannot tell, " * 6], "arm": ["resnet"]})
+    body, _ = markup.tidy(table_html(table, "Questions"))
+    assert [cell.text.split(",")[0] for cell in BeautifulSoup(body, "html.parser").select("td.words")] == [
+        "cannot tell"
+    ]

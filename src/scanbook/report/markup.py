@@ -14,6 +14,7 @@ from scanbook.report import glossary
 
 _OUTSIDE_CSS = re.compile(r"@import[^;]*;?|url\(\s*['\"]?(?!data:|#)[^)]*\)", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+−–]?[\d.,  ]*\d ?(%|e[-+]?\d+)?( to .*| ?\(.*\))?|[-+−]?(nan|inf)|–|-", re.IGNORECASE)
+_SENTENCE = 48  # letters of a cell that would become a tower of words on a phone
 _GONE = ("script", "link", "iframe", "object", "embed", "base", "meta", "form", "noscript")
 _NBCONVERT_ALT = "No description has been provided for this image"
 _SOURCES = ("src", "srcset", "poster", "background", "data")
@@ -156,6 +157,8 @@ def _table(soup: BeautifulSoup, table: Tag) -> None:
                     cell["scope"] = "col" if in_head else "row"
             elif not settled and not cell.get("class") and text and _NUMBER.fullmatch(text):
                 cell["class"] = "num"
+            elif len(text) > _SENTENCE and not cell.get("class"):
+                cell["class"] = "words"
     _align_heads(table)
     if table.find_parent(class_=("table-scroll", "plate-scroll", "scroll")) is None:
         before = table.find_previous(("h1", "h2", "h3", "figcaption", "summary"))
