@@ -108,14 +108,25 @@ def draw(results: Path, file: Path) -> None:
 
 
 def readme_block(table: pd.DataFrame) -> str:
-    """The README's table of accuracies, in Markdown."""
-    lines = ["| set | network | dealt by image | groups kept apart | 95 % interval | test images, groups |",
-             "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
-    for _, row in pairs_of(table).iterrows():
-        interval = "none, too few groups" if pd.isna(row["low"]) else f"{row['low']:.2f} to {row['high']:.2f}"
-        lines.append(f"| {row['assignment']} | {row['network']} | {row['dealt']:.2f} | {row['apart']:.2f} | {interval} "
-                     f"| {row['n_images']:,}, {row['n_groups']:,} {row['unit']} |")  # fmt: skip
+    """The README's table of accuracies, in Markdown: a row a set, a column a network, each from dealt to apart."""
+    pairs = pairs_of(table)
+    networks = list(dict.fromkeys(pairs["network"]))
+    lines = [f"| set | {' | '.join(networks)} | tested |", "| --- " * (len(networks) + 2) + "|"]
+    for name, rows in pairs.groupby("assignment", sort=False):
+        cells = []
+        for network in networks:
+            row = rows[rows["network"] == network]
+            cells += [_arrow(row.iloc[0]) if len(row) else "not run"]
+        one = rows.iloc[0]
+        lines.append(
+            f"| {name} | {' | '.join(cells)} | {one['n_images']:,} images of {one['n_groups']:,} {one['unit']} |"
+        )
     return "\n".join([BEGIN, "", *lines, "", END])
+
+
+def _arrow(row: pd.Series) -> str:
+    interval = "no interval" if pd.isna(row["low"]) else f"{row['low']:.2f} to {row['high']:.2f}"
+    return f"{row['dealt']:.2f} → **{row['apart']:.2f}** ({interval})"
 
 
 def main() -> None:

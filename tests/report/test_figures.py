@@ -375,6 +375,8 @@ def test_an_arrow_runs_from_the_dealt_score_to_the_one_kept_apart():
     words = [text.get_text() for text in ax.texts]
     assert "small CNN 0.60" in words
     assert "1-NN rule 0.55" in words
+    (alike,) = leakage_arrows(scores.iloc[:1].assign(apart=0.905)).axes
+    assert not [note for note in alike.texts if getattr(note, "arrow_patch", None) is not None]
 
 
 def test_a_ladder_draws_a_line_a_network_and_a_band_only_where_there_is_an_interval():

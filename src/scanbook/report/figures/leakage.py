@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from ..style import FAINT, GRID, INK, PAPER, WIDE, blank, broken, color_of, metric_label, number, paper, small
 
 _ROW = 0.42
+_TOUCH = 0.02  # two marks this near leave no room for an arrow between them
 
 
 def leakage_arrows(scores: pd.DataFrame, claims: pd.DataFrame | None = None, metric: str = "accuracy") -> Figure:
@@ -30,13 +32,15 @@ def leakage_arrows(scores: pd.DataFrame, claims: pd.DataFrame | None = None, met
                 if np.isfinite(row["low"]):
                     ax.plot([row["low"], row["high"]], [place, place], color=colour, alpha=0.28, linewidth=7,
                             solid_capstyle="butt")  # fmt: skip
-                arrow = {"arrowstyle": "-|>", "color": colour, "lw": 1.6, "shrinkA": 4, "shrinkB": 3}
-                ax.annotate("", (row["apart"], place), (row["dealt"], place), arrowprops=arrow)
+                if abs(row["apart"] - row["dealt"]) > _TOUCH:
+                    arrow = {"arrowstyle": "-|>", "color": colour, "lw": 1.6, "shrinkA": 4, "shrinkB": 3}
+                    ax.annotate("", (row["apart"], place), (row["dealt"], place), arrowprops=arrow)
                 ax.plot([row["dealt"]], [place], "o", ms=7, mfc=PAPER, mec=colour, mew=1.6)
                 ax.plot([row["apart"]], [place], "o", ms=7, color=colour, mec=PAPER, mew=0.8)
                 left = min(row["dealt"], row["apart"], row["low"] if np.isfinite(row["low"]) else 1)
                 ax.annotate(f"{row['network']} {number(row['apart'])}", (left, place), xytext=(-8, 0),
-                            textcoords="offset points", ha="right", va="center", fontsize=small())  # fmt: skip
+                            textcoords="offset points", ha="right", va="center", fontsize=small(),
+                            path_effects=[withStroke(linewidth=3, foreground=PAPER)])  # fmt: skip
                 place += 1
             if band % 2 == 0:
                 ax.axhspan(top - 0.75, place - 0.25, color=GRID, alpha=0.45, linewidth=0, zorder=0)
