@@ -6,7 +6,8 @@
 cores: ours, fastai and Keras train four networks from scratch at 224 px, batch 16, three channels, Adam, two
 classes, with a flip, a turn and a zoom; each peer in its quick start's form and in its tuned form, in an environment
 of its own (built at the first run). Steps count only after warm ones. A rate is the median, in brackets the lowest
-and the highest: of rounds of several steps for ours, of single steps for the peers.
+and the highest: of rounds of several steps for ours, of single steps for the peers. The short form, for between two
+changes, asks ResNet-50 of everybody and VGG-16 of the tuned forms; --whole asks everything, forwards and backwards.
 
 The tables are printed and kept in benchmarks/results/, which git ignores.
 """
@@ -32,9 +33,10 @@ import environments  # noqa: E402
 
 IMAGES, SIZE, BATCH = 128, 224, 16
 NETWORKS = ("resnet50", "vgg16", "mobilenet_v2", "densenet161", "densenet201")
-# steps of a short run: fewer of a slow network, and fewer of ours, which has three forms and three rounds
-SHORT = {"resnet50": 3, "vgg16": 2, "mobilenet_v2": 5, "densenet161": 2}
-SHORT_OURS = {"resnet50": 2, "vgg16": 1, "mobilenet_v2": 4, "densenet161": 1}
+# steps counted: fewer of a slow network, and in a short run fewer of ours, which has three forms and three rounds
+SHORT = {"resnet50": 3, "vgg16": 2}
+SHORT_OURS = {"resnet50": 2, "vgg16": 1}
+WHOLE = {"resnet50": 8, "vgg16": 4, "mobilenet_v2": 8, "densenet161": 4, "densenet201": 6}
 PARTS = ("ours", "fastai", "keras", "preparing", "starting", "layouts")
 QUIET = 0.1  # cores that others may keep busy before the tables carry a warning
 WARM = 2  # steps of a peer before those that count: the first compiles, the second still allocates
@@ -96,7 +98,7 @@ def other_parts(asked: argparse.Namespace, folder: Path) -> list[tuple[str, dict
     """What is measured beside training: script and job."""
     common = {"photos": str(folder), "size": SIZE, "batch": BATCH, "threads": machine.cores()}
     jobs = {
-        "preparing": {**common, "rounds": 9 if asked.whole else 5},
+        "preparing": {**common, "rounds": 9 if asked.whole else 3},
         "starting": {**common, "rounds": 5 if asked.whole else 1},
         "layouts": {
             **common,
@@ -111,12 +113,12 @@ def other_parts(asked: argparse.Namespace, folder: Path) -> list[tuple[str, dict
 def training_parts(asked: argparse.Namespace, folder: Path) -> list[tuple[Path, Path, str, dict]]:
     """Every training process in its order: script, interpreter, party, job.
 
-    A short run measures only what a goal needs, and leaves out the patched fastai and the DenseNet that stands in. The
-    whole run goes through all parties three times, every second time backwards.
+    A short run has two networks and leaves out the patched fastai and the quick starts' VGG-16, a step of which takes
+    ten seconds on two cores. The whole run goes through all parties twice, the second time backwards.
     """
     whole = asked.whole
-    networks = NETWORKS if whole else NETWORKS[:4]
-    steps = dict.fromkeys(networks, IMAGES // BATCH) if whole else SHORT
+    steps = WHOLE if whole else SHORT
+    networks = tuple(steps)
     common = {"photos": str(folder), "size": SIZE, "batch": BATCH, "threads": machine.cores(), "steps": steps}
     parties = []
     if "ours" in asked.parts:
@@ -135,9 +137,9 @@ def training_parts(asked: argparse.Namespace, folder: Path) -> list[tuple[Path, 
         four = [n for n in (*NETWORKS[:3], of_four) if n in networks]
         for form in ("quick", "tuned", "patched") if peer == "fastai" and whole else ("quick", "tuned"):
             job = {**common, "form": form, "warm": WARM}
-            job["networks"] = list(goals.QUICK) if form == "quick" and not whole else four
+            job["networks"] = four[:1] if form == "quick" and not whole else four
             parties.append((HERE / "peers" / f"with_{peer}.py", python, f"{peer} {form}", job))
-    rounds = [parties, parties[::-1], parties] if whole else [parties]
+    rounds = [parties, parties[::-1]] if whole else [parties]
     return [
         (script, python, party, {**job, "first": number, "fit": whole and number == 0})
         for number, round_ in enumerate(rounds)
