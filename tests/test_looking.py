@@ -74,7 +74,7 @@ def test_an_edge_detector_that_passes_for_a_map_is_found_out():
     assert {"map_cascade:last layer", "map_cascade:all layers", "map_blob"} <= set(rows["metric"])
 
 
-def test_mistakes_are_the_worst_the_surest_wrong_and_the_closest_calls():
+def test_mistakes_are_the_worst_the_surest_wrong_the_closest_calls_and_beside_them_the_surest_right():
     probs = np.array(
         [[0.98, 0.01, 0.01], [0.30, 0.69, 0.01], [0.10, 0.05, 0.85], [0.49, 0.48, 0.03], [0.9, 0.05, 0.05]]
     )
@@ -85,6 +85,7 @@ def test_mistakes_are_the_worst_the_surest_wrong_and_the_closest_calls():
     assert found["worst"] in ("x", "z")  # both gave the truth 0.05
     assert found["sure"] == {"x": "z", "z": "x"}[found["worst"]]
     assert found["near"] == "y"
+    assert found["right"] == "v"
 
 
 def test_the_nearest_training_image_points_the_same_way():

@@ -87,7 +87,7 @@ def main() -> int:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--whole", action="store_true", help="more steps and rounds, and the table of layouts")
+    parser.add_argument("--whole", action="store_true", help="all networks, forms and layouts, forwards and backwards")
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"some of: {' '.join(PARTS)}")
     asked = parser.parse_args()
     asked.parts = asked.only or [p for p in PARTS if asked.whole or p != "layouts"]

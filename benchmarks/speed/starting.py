@@ -20,7 +20,7 @@ LIBRARIES = "import torch, torchvision, pandas, sklearn, matplotlib.pyplot, seab
 PROGRAMS = {
     "python alone": "pass",
     "import scanbook": "import scanbook",
-    "import of the five libraries": LIBRARIES,
+    "import of the libraries": LIBRARIES,
     "first code cell": "from scanbook import open_study, show; study = open_study('params/heart.yaml')",
     "first cell with its headline": "from scanbook import open_study, show; study = open_study('params/heart.yaml'); "
     "show.headline(study)",

@@ -1,4 +1,4 @@
-"""The command line: report, train, predict, external, export, new, data, params, diff. What make does, without make."""
+"""The command line: report, train, predict, external, export, new, data, audit, params, diff: all that make does."""
 
 import argparse
 import os

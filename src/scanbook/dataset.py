@@ -99,7 +99,7 @@ class Dataset:
 
     @functools.cached_property
     def manifest(self) -> pd.DataFrame:
-        """One row a file found, used or excluded; see DESIGN, what lies on disk."""
+        """One row a file found, used or excluded; the columns are `manifest.COLUMNS`."""
         spec = self.experiment.data
         table = self._looked[0].assign(group=self.named_groups.to_numpy())
         table = integrity.regroup(

@@ -1,4 +1,4 @@
-"""One run, from its plan to predictions.csv: the only place where loaders and models meet.
+"""One run, from its plan to predictions.csv: where loaders and models meet to train.
 
     rows of each part → batches → network → best weights → logits of the validation and test parts
 

@@ -23,6 +23,7 @@ KINDS = {
     "worst": "highest loss",
     "sure": "wrong, and most confident",
     "near": "nearest the threshold",
+    "right": "right, and most confident",
 }
 
 
@@ -67,13 +68,14 @@ def nearest(found: np.ndarray, rows: np.ndarray, among: np.ndarray, most: int) -
 
 
 def mistakes(table: pd.DataFrame, classes: list[str], each: int) -> pd.DataFrame:
-    """Test images worth a look, of three kinds: the `kind` column says which, see `KINDS`. Of one kind each
+    """Test images worth a look, of four kinds: the `kind` column says which, see `KINDS`. Of one kind each
     is of another group, and no image comes twice.
 
     table  as `looking.predicted`; each, how many of a kind at most
 
     worst has the highest loss, right or wrong; sure is wrong with the highest probability; near has the two likeliest
-    classes closest together. With two classes the worst answers are the surest wrong ones, and `sure` goes on from there.
+    classes closest together; right is right with the highest probability. With two classes the worst answers are the
+    surest wrong ones, and `sure` goes on from there.
     """
     probs = table[[f"p_{name}" for name in classes]].to_numpy()
     ranked = np.sort(probs, axis=1)[:, ::-1]
@@ -84,6 +86,7 @@ def mistakes(table: pd.DataFrame, classes: list[str], each: int) -> pd.DataFrame
         "worst": np.argsort(-loss, kind="stable"),
         "sure": np.array([i for i in np.argsort(-ranked[:, 0], kind="stable") if wrong[i]], dtype=int),
         "near": np.argsort(table["margin"], kind="stable"),
+        "right": np.array([i for i in np.argsort(-ranked[:, 0], kind="stable") if not wrong[i]], dtype=int),
     }
     taken: list[int] = []
     parts, groups = [], table["group"].to_numpy()

@@ -64,10 +64,6 @@ class Predictor:
         except (reading.Unreadable, OSError) as error:
             return {"error": str(error)}
 
-    def answer_pixels(self, pixels: np.ndarray) -> dict[str, Any]:
-        """The same for an image in memory: uint8 (H, W) or (H, W, 3)."""
-        return self._answer(prepare.prepare(pixels, **self.preparation))
-
     def _answer(self, ready: np.ndarray) -> dict[str, Any]:
         image = torch.from_numpy(np.ascontiguousarray(ready)).permute(2, 0, 1)[None].float() / 255
         with torch.inference_mode():

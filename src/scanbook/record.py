@@ -98,7 +98,7 @@ def facts(study: "Study") -> pd.DataFrame:
 
 
 def scores(study: "Study") -> pd.DataFrame:
-    """Every score with its interval: one row an arm or rule, part and metric; see DESIGN, scores.csv.
+    """Every score with its interval: one row an arm or rule, part and metric.
 
     Test rows pool the folds, each image once. Validation rows exist for a hold-out only: in cross-validation one
     image validates several folds.

@@ -29,7 +29,7 @@ TOP = (
     "lesson",
     "profiles",
 )
-PROFILE_KEYS = ("images", "cap_per_class", "siblings", "weights", "seeds", "arms", "about")
+PROFILE_KEYS = ("images", "cap_per_class", "siblings", "weights", "seeds", "arms")
 ARM_KEYS = ("network", "weights", "scheme", "seeds", "about", "profiles", "planted")
 OVERRIDE_KEYS = ("seeds", "weights", "cap_per_class")
 

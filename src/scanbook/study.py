@@ -178,7 +178,7 @@ class Study:
 
     @functools.cached_property
     def predictions(self) -> pd.DataFrame:
-        """Logits of every finished run: see DESIGN, predictions.csv."""
+        """Logits of every finished run: one row an image, run and variant, as in predictions.csv."""
         return harvest.tables(self.runs, self.folder, "predictions.csv")
 
     @functools.cached_property

@@ -281,6 +281,15 @@ def test_wrong_answers_have_a_red_frame_and_right_ones_a_dark_one():
     assert red(True) > 1000
 
 
+def test_a_test_image_has_a_bar_a_class_below_its_words():
+    image = np.full((32, 32, 1), 200, np.uint8)
+    case = figures.Case("worst", image, "true: well", False, [(image, "sick")], {"well": 0.25, "sick": 0.75})
+    drawn = np.asarray(figures.neighbour_sheet([case], side=120))
+    below = drawn[-(2 * 33 + 8) :]  # two bars and the gap under them
+    assert (below == (31, 35, 40)).all(-1).sum(1).max() == 90
+    assert (below == (122, 132, 143)).all(-1).sum(1).max() == 30
+
+
 def test_a_bar_is_as_long_as_its_probability():
     sheet = np.asarray(figures.image_and_bars(np.full((64, 64), 200), np.array([0.25, 0.75]), ["well", "sick"]))
     dark = (sheet == (31, 35, 40)).all(-1).sum(1)

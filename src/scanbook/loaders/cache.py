@@ -1,7 +1,7 @@
 """Prepared images in one file, mapped into memory: decoded once, shared by every run, never half written.
 
 The file's name is a hash of everything that determines its content: the pixels of the used images in their
-order, the preparation asked for and the source code of the two rooms that do it. A changed image, size or
+order, the preparation asked for and the source code of the rooms that do it. A changed image, size or
 line of code is another file; nothing is ever updated in place. It is written under a name of its own and
 renamed when complete, so two processes that need it at once at worst do the work twice.
 """

@@ -66,7 +66,7 @@ def build_manifest(
     Returns the manifest, one row a file, sorted by image_id, with COLUMNS (and check_label), and the views of each row,
     uint8 (N, 2, SIDE, SIDE), see `views`. width, height: pixels, after turning; mode: how the file stores a pixel;
     mtime: nanoseconds; sha256: of the file; pixel_hash: 32 hex digits over the decoded uint8 pixels and their shape;
-    perceptual_hash: see `duplicates`. Excluded rows that were not decoded have 0 and "" there, and black views.
+    perceptual_hash: see `candidates.hashes`. Excluded rows that were not decoded have 0 and "" there, and black views.
     Raises ValueError for a missing folder, table, column or class folder, for fewer than two classes and for
     a class without a single usable image.
     """

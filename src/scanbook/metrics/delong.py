@@ -2,7 +2,7 @@
 
 DeLong, DeLong and Clarke-Pearson (1988) for one image a patient, in the form of Obuchowski (1997) where a patient has
 several, also of both classes. Pages do not use it: they have scores without such a formula, and one rule for all is
-easier to trust. Tests and benchmarks/coverage.py hold the bootstrap against it.
+easier to trust. Tests hold the bootstrap against it.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """A network as an ONNX file, which runs without torch, and the proof that it answers as the original does.
 
-torch's older exporter writes it: it needs no package besides onnx, is done in seconds where the newer one takes a
-minute, and traces these networks, whose shape depends on nothing but the number of images, without loss.
+torch's older exporter writes it: it needs no package besides onnx, is done in seconds where the newer one takes up to
+two minutes, and traces these networks, whose shape depends on nothing but the number of images, without loss.
 """
 
 import importlib.util

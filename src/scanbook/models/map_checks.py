@@ -34,7 +34,8 @@ def cascade(
 
     classes  int (N,), the classes explained; they stay those of the trained network
     seed     of the fresh weights
-    steps    how many of these networks, evenly over the layers; the first has a new head only, the last nothing old
+    steps    how many of these networks, in geometric steps over the layers; the first has a new head only, the last
+             nothing old
 
     Returns the part drawn anew, in words ("last layer", "1 of 3 layers" …, "all layers"), with its maps (N, h, w).
     """

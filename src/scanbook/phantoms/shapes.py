@@ -65,21 +65,6 @@ def ellipse_distance(
     return (rho - radius) * half_axis
 
 
-def soft_ellipse(
-    y: Array,
-    x: Array,
-    cy: float,
-    cx: float,
-    ry: float,
-    rx: float,
-    angle: float = 0.0,
-    edge: float = 1.0,
-    wobble: Array | None = None,
-) -> Array:
-    """Coverage in [0, 1] of an ellipse with a soft edge; arguments as in `ellipse_distance`."""
-    return soft_step(ellipse_distance(y, x, cy, cx, ry, rx, angle, wobble), edge)
-
-
 def wobbles(rng: np.random.Generator, strength: float, harmonics: int = 5) -> Array:
     """Fourier coefficients (harmonics, 2) of a smooth random outline.
 

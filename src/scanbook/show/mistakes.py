@@ -14,7 +14,7 @@ NOTHING = "No network is finished, so there is no mistake to look at."
 
 
 def mistakes(study: Study, arm: str | None = None, each: int = 2, beside: int = 3) -> Plate:
-    """The worst test answers, the most confident wrong ones and those nearest the threshold, with their neighbours.
+    """The worst test answers, the most confident wrong ones, those nearest the threshold and the surest right ones.
 
     each    how many of a kind; beside, how many nearest training images stand beside each
     """
@@ -30,18 +30,20 @@ def mistakes(study: Study, arm: str | None = None, each: int = 2, beside: int = 
         own = table[table["image_id"] == row.image_id]
         said = study.classes[int(row.predicted)]
         wrong = said != row.label
-        answered = f"{'wrongly ' if wrong else ''}said: {said} {row.probability:.2f}"
+        answered = f"{'wrongly ' if wrong else ''}said: {said}"
         words = f"true: {row.label}, {answered}, {names.group(row.group)}"
         beside_it = [(images[k], f"{used.at[k, 'label']}, {names.group(used.at[k, 'group'])}, alike {c:.2f}")
                      for k, c in zip(own["neighbour"], own["cosine"], strict=True)]  # fmt: skip
-        cases.append(figures.Case(neighbours.KINDS[row.kind], images[row.row], words, wrong, beside_it))
+        probs = {name: float(chosen.at[row.Index, f"p_{name}"]) for name in study.classes}
+        cases.append(figures.Case(neighbours.KINDS[row.kind], images[row.row], words, wrong, beside_it, probs))
     n_wrong, unit = int((asked["predicted"] != asked["truth"]).sum()), one(study.experiment.data.unit)
     near = used.loc[table["neighbour"]].reset_index(drop=True)
     other = int((near["label"].to_numpy() != table["label"].to_numpy()).sum())
     same = int((near["group"].to_numpy() == table["group"].to_numpy()).sum())
     caption = (f"{study.label_of(arm)} on the test part: {n_wrong} of {len(asked)} images are wrong. In the frame the test "
-               f"image, beside it the training images whose features lie nearest (1 is the same direction). Of "
-               f"{len(table)} neighbours {other} carry another label than the test image and {same} are of the same {unit}."
+               f"image with a bar a class, beside it the training images whose features lie nearest (1 is the same "
+               f"direction). Of {len(table)} neighbours {other} carry another label than the test image and {same} are of "
+               f"the same {unit}."
                + (" With two classes the highest loss is the most confident wrong answer, and the second row goes on from "
                   "the first." if len(study.classes) == 2 and n_wrong else ""))  # fmt: skip
     shown = names.table(table[["kind", "image_id", "group", "label", "probability", "loss", "cosine"]].assign(

@@ -87,7 +87,7 @@ def shift_verdicts(study: Study) -> Plate | Prose:
 
 
 def shifted(study: Study) -> Plate | Prose:
-    """One test image under every shift of the profile, at the slightest and at the strongest step."""
+    """One test image under every shift of the profile, at the slightest step, if there are several, and at the strongest."""
     if not study.done_arms(*PAIR):
         return say(NOTHING, {})
     settings, (names, taken) = study.experiment.arms[study.done_arms(*PAIR)[0]], asked(study)
@@ -97,7 +97,8 @@ def shifted(study: Study) -> Plate | Prose:
     row = row.loc[[min(row.index, key=lambda i: hashlib.sha256(row.loc[i, "image_id"].encode()).hexdigest())]]
     image = np.asarray(study.data.images(settings.image)[row.index.to_numpy()])
     boxes = shifts.picture_boxes(row["width"], row["height"], settings.image.size, settings.image.fit)
-    ends = {"the slightest step": taken[0], "the strongest step": taken[-1]}
+    ends = {"the slightest step": taken[0]} if len(taken) > 1 else {}
+    ends["the strongest step"] = taken[-1]
     versions, words = [], []
     for step in ends.values():
         versions.append(

@@ -1,7 +1,7 @@
 """Which column of a table says what: the file, the class, the patient, the published part.
 
 The name of a column is a hint; what it holds decides. The column that names files is the one whose cells fit files.
-Whether a column can be a label at all is `guessing_labels`' to say.
+Whether a column can be a label at all is `guesses.labels`' to say.
 """
 
 import re

@@ -1,6 +1,7 @@
 """Pictures of what a network holds for alike: a mistake beside its nearest training images, and a map of all images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..style import CLASS_GREYS, FAINT, INK, WIDE, blank, paper
+from .images import BAR_STEP, bars
 from .raster import INK as PEN
 from .raster import fitted, font, sheet, tile, wrap
 
@@ -29,6 +31,7 @@ class Case(NamedTuple):
     words       what is said under it, parts divided by ", "
     wrong       whether the answer was
     neighbours  (image, words) each, the nearest first
+    probs       class -> how probable the network holds it, drawn as bars; empty: no bars
     """
 
     kind: str
@@ -36,10 +39,12 @@ class Case(NamedTuple):
     words: str
     wrong: bool
     neighbours: Sequence[tuple[np.ndarray, str]]
+    probs: Mapping[str, float] = MappingProxyType({})
 
 
 def neighbour_sheet(cases: Sequence[Case], *, side: int = 116, across: int = 2) -> Image.Image:
-    """Cases by kind, `across` of them in a row: the test image in a frame, then its nearest training images.
+    """Cases by kind, `across` of them in a row: the test image in a frame, below it a bar a class, then its nearest
+    training images.
 
     Wrong answers have a red frame and red words that say so. Raises ValueError without a case.
     """
@@ -48,7 +53,8 @@ def neighbour_sheet(cases: Sequence[Case], *, side: int = 116, across: int = 2) 
     tiles = 1 + max(len(case.neighbours) for case in cases)
     width = tiles * (side + GAP) + APART
     lines = 4
-    height = side + lines * (PRINT + 4) + GAP
+    words_end = side + lines * (PRINT + 4)
+    height = words_end + GAP + BAR_STEP * max(len(case.probs) for case in cases)
     kinds = list(dict.fromkeys(case.kind for case in cases))
     rows = {kind: [case for case in cases if case.kind == kind] for kind in kinds}
     tops = [HEADING + 10 + -(-len(rows[kind]) // across) * height for kind in kinds]
@@ -68,6 +74,7 @@ def neighbour_sheet(cases: Sequence[Case], *, side: int = 116, across: int = 2) 
                 for k, text in enumerate(wrap(words, side, font(PRINT), lines)):
                     place = (x, line + side + 5 + k * (PRINT + 3))
                     pen.text(place, fitted(text, side, font(PRINT)), colour, font(PRINT))
+            bars(pen, left, line + words_end, side, np.array([*case.probs.values()]), list(case.probs))
         top += above
     return canvas
 

@@ -104,11 +104,11 @@ def image_and_bars(image: np.ndarray, probs: np.ndarray, classes: Sequence[str],
     """
     canvas, pen = sheet(side + 2 * GAP, side + 3 * GAP + len(classes) * BAR_STEP)
     canvas.paste(tile(image, side), (GAP, GAP))
-    _bars(pen, GAP, side + 2 * GAP, side, probs, classes)
+    bars(pen, GAP, side + 2 * GAP, side, probs, classes)
     return canvas
 
 
-def _bars(pen: ImageDraw.ImageDraw, left: int, top: int, width: int, probs: np.ndarray, classes: Sequence[str]) -> None:
+def bars(pen: ImageDraw.ImageDraw, left: int, top: int, width: int, probs: np.ndarray, classes: Sequence[str]) -> None:
     """Name and value on one line, the bar below, filled dark for the predicted class."""
     for k, (name, prob) in enumerate(zip(classes, probs, strict=True)):
         value = f"{prob:.2f}"
