@@ -53,7 +53,7 @@ def neighbour_sheet(cases: Sequence[Case], *, side: int = 116, across: int = 2) 
     tiles = 1 + max(len(case.neighbours) for case in cases)
     width = tiles * (side + GAP) + APART
     lines = 4
-    words_end = side + lines * (PRINT + 4)
+    words_end = side + lines * (PRINT + 4) + 6
     height = words_end + GAP + BAR_STEP * max(len(case.probs) for case in cases)
     kinds = list(dict.fromkeys(case.kind for case in cases))
     rows = {kind: [case for case in cases if case.kind == kind] for kind in kinds}
