@@ -15,6 +15,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import matplotlib
 import pandas as pd
 
 from scanbook import params, record
@@ -101,7 +102,8 @@ def draw(results: Path, file: Path) -> None:
                    if c.value is not None and c.metric == "accuracy" and c.kind != "recorded"][:1]  # fmt: skip
     titled = pairs.assign(assignment=[experiments[name].title for name in pairs["assignment"]])
     figure = figures.leakage_arrows(titled, pd.DataFrame(claims))
-    figure.savefig(file, metadata={"Date": None, "Description": f"drawn from {results.name} {digest_of(results)}"})
+    with matplotlib.rc_context({"svg.hashsalt": results.name}):  # the same table, the same file
+        figure.savefig(file, metadata={"Date": None, "Description": f"drawn from {results.name} {digest_of(results)}"})
 
 
 def readme_block(table: pd.DataFrame) -> str:

@@ -32,11 +32,11 @@ sys.path.insert(0, str(HERE.parent))
 import environments  # noqa: E402
 
 IMAGES, SIZE, BATCH = 128, 224, 16
-NETWORKS = ("resnet50", "vgg16", "mobilenet_v2", "densenet161", "densenet201")
 # steps counted: fewer of a slow network, and in a short run fewer of ours, which has three forms and three rounds
 SHORT = {"resnet50": 3, "vgg16": 2}
 SHORT_OURS = {"resnet50": 2, "vgg16": 1}
 WHOLE = {"resnet50": 8, "vgg16": 4, "mobilenet_v2": 8, "densenet161": 4, "densenet201": 6}
+NETWORKS = tuple(WHOLE)
 PARTS = ("ours", "fastai", "keras", "preparing", "starting", "layouts")
 QUIET = 0.1  # cores that others may keep busy before the tables carry a warning
 WARM = 2  # steps of a peer before those that count: the first compiles, the second still allocates
@@ -134,10 +134,10 @@ def training_parts(asked: argparse.Namespace, folder: Path) -> list[tuple[Path, 
         except environments.Unavailable as error:
             print(f"not measured: {error}", flush=True)
             continue
-        four = [n for n in (*NETWORKS[:3], of_four) if n in networks]
+        theirs = [n for n in (*NETWORKS[:3], of_four) if n in networks]
         for form in ("quick", "tuned", "patched") if peer == "fastai" and whole else ("quick", "tuned"):
             job = {**common, "form": form, "warm": WARM}
-            job["networks"] = four[:1] if form == "quick" and not whole else four
+            job["networks"] = theirs[:1] if form == "quick" and not whole else theirs
             parties.append((HERE / "peers" / f"with_{peer}.py", python, f"{peer} {form}", job))
     rounds = [parties, parties[::-1]] if whole else [parties]
     return [
