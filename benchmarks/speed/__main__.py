@@ -32,7 +32,7 @@ sys.path.insert(0, str(HERE.parent))
 import environments  # noqa: E402
 
 IMAGES, SIZE, BATCH = 128, 224, 16
-# steps counted: fewer of a slow network, and in a short run fewer of ours, which has three forms and three rounds
+# steps counted: fewer of a slow network, and in a short run fewer of ours, which has three forms and two rounds
 SHORT = {"resnet50": 3, "vgg16": 2}
 SHORT_OURS = {"resnet50": 2, "vgg16": 1}
 WHOLE = {"resnet50": 8, "vgg16": 4, "mobilenet_v2": 8, "densenet161": 4, "densenet201": 6}
@@ -123,7 +123,7 @@ def training_parts(asked: argparse.Namespace, folder: Path) -> list[tuple[Path, 
     parties = []
     if "ours" in asked.parts:
         forms = {n: ["epoch"] if n in goals.STANDS_IN.values() else ["epoch", "augmented", "bare"] for n in networks}
-        job = {**common, "forms": forms, "networks": list(networks), "colour": "rgb", "rounds": 1 if whole else 3}
+        job = {**common, "forms": forms, "networks": list(networks), "colour": "rgb", "rounds": 1 if whole else 2}
         job["steps"] = steps if whole else SHORT_OURS
         parties.append((HERE / "ours.py", Path(sys.executable), "ours", job))
     for peer, of_four in (("fastai", "densenet161"), ("keras", "densenet201")):
