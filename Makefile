@@ -61,7 +61,7 @@ lab: $(READY)  ## JupyterLab in notebooks/
 tensorboard: $(READY)  ## training curves of all runs, on loopback
 	@$(PY) -m tensorboard.main --logdir runs --host 127.0.0.1
 
-bench: $(READY)  ## speed beside fastai and Keras, each in an environment of its own; BENCH=whole takes longer
+bench: $(READY)  ## speed beside fastai and Keras, each in an environment of its own; BENCH=whole takes an hour
 	@$(PY) benchmarks/speed $(if $(filter whole,$(BENCH)),--whole)
 
 format: $(READY)  ## ruff format, and notebooks stripped of outputs

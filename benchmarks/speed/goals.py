@@ -37,7 +37,7 @@ class Goal:
     def __str__(self) -> str:
         if self.found is None:
             return f"not measured  {self.text}: wanted {self.wanted:g}"
-        return f"{'met   ' if self.met else 'MISSED'}  {self.text}: {self.found:.3g}, wanted {self.wanted:g}"
+        return f"{'met   ' if self.met else 'MISSED'}  {self.text}: {self.found:.4g}, wanted {self.wanted:g}"
 
 
 def rate(images: int, seconds: Sequence[float]) -> Rate:
