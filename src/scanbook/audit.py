@@ -79,8 +79,9 @@ def published(data: Dataset) -> dict[str, float] | None:
     """What crosses the parts the set was published in, and how far they differ; None where it has no test part.
 
     Returns the counts of `integrity.crossing`, the share of each class in both parts (train_<class>, test_<class>), and
-    the AUROC with interval (shift, shift_low, shift_high) with which a linear classifier on thumbnails tells, on groups
-    it has not seen, from which part an image comes: 0.5 where the parts are drawn alike.
+    the AUROC with interval with which the part of an image is told in groups not seen before, 0.5 where the parts were
+    drawn alike: by a linear classifier on thumbnails (shift, shift_low, shift_high), and by the rule that knows only
+    the file's width and height (size, size_low, size_high).
     """
     used = data.used
     test, rest = used["given_split"] == "test", used["given_split"].isin(["train", "val"])
@@ -92,13 +93,15 @@ def published(data: Dataset) -> dict[str, float] | None:
         found[f"test_{name}"] = float((used.loc[test, "label"] == name).mean())
     rows = np.flatnonzero(test | rest)
     labels, groups = test.to_numpy()[rows].astype(int), used["group"].to_numpy()[rows]
-    features = baselines.features_of("neighbour", {"width": [1], "height": [1]}, data.views[rows, WHOLE])
-    logits = baselines.out_of_fold(features, labels, groups, 2)
-    told = pd.DataFrame({"image_id": used["image_id"].to_numpy()[rows], "group": groups,
-                         "label": np.where(labels, "test", "train"), "logit_train": logits[:, 0],
-                         "logit_test": logits[:, 1]})  # fmt: skip
-    row = score_table(told, ["train", "test"], "test").set_index("metric").loc["auroc"]
-    return found | {"shift": row["value"], "shift_low": row["low"], "shift_high": row["high"]}
+    for name, looks_at, rule in (("shift", "neighbour", ""), ("size", "size", "size")):
+        features = baselines.features_of(looks_at, used.iloc[rows], data.views[rows, WHOLE])
+        logits = baselines.out_of_fold(features, labels, groups, 2, rule=rule)
+        told = pd.DataFrame({"image_id": used["image_id"].to_numpy()[rows], "group": groups,
+                             "label": np.where(labels, "test", "train"), "logit_train": logits[:, 0],
+                             "logit_test": logits[:, 1]})  # fmt: skip
+        row = score_table(told, ["train", "test"], "test").set_index("metric").loc["auroc"]
+        found |= {name: row["value"], f"{name}_low": row["low"], f"{name}_high": row["high"]}
+    return found
 
 
 def telltales(data: Dataset) -> pd.DataFrame:
@@ -149,7 +152,8 @@ def in_words(data: Dataset, name_pairs: bool = False) -> list[str]:
     if found is not None:
         lines.append(f"\n  published parts share {found['patients']:.0f} {unit}, {found['pixels']:.0f} pictures with equal "
                      f"pixels and {found['near']:.0f} near copies; a thumbnail tells the part with an AUROC of "
-                     f"{found['shift']:.3f} ({found['shift_low']:.3f} to {found['shift_high']:.3f})")  # fmt: skip
+                     f"{found['shift']:.3f} ({found['shift_low']:.3f} to {found['shift_high']:.3f}), width and height of "
+                     f"the file with {found['size']:.3f} ({found['size_low']:.3f} to {found['size_high']:.3f})")  # fmt: skip
     wrong = data.corrected != data.used["label"]
     if wrong.any():
         example = data.used.loc[wrong.idxmax(), "image_id"]

@@ -81,10 +81,11 @@ def published(study: Study) -> Plate:
     for name in study.classes:
         shares = f"{found[f'train_{name}']:.1%} and {found[f'test_{name}']:.1%}"
         rows.append((f"share of {name}, training and test", shares))
-    told = pd.Series({"value": found["shift"], "low": found["shift_low"], "high": found["shift_high"]})
-    rows.append(("training or test, told from a thumbnail (AUROC)", short_interval(told)))
-    caption = (f"The last row: a linear classifier, tried on {unit} it has not seen, guesses from 32 × 32 pixels in which "
-               f"part an image was published. 0.5 would mean that the parts were drawn alike.")  # fmt: skip
+    for name, by in (("shift", "a thumbnail"), ("size", "width and height")):
+        told = pd.Series({"value": found[name], "low": found[f"{name}_low"], "high": found[f"{name}_high"]})
+        rows.append((f"training or test, told from {by} (AUROC)", short_interval(told)))
+    caption = (f"The last rows: in which part an image was published, guessed for {unit} not seen before from 32 × 32 "
+               f"pixels, and from the size of the file alone. 0.5 would mean that the parts were drawn alike.")  # fmt: skip
     return show_table(pd.DataFrame(rows, columns=["what", "value"]), caption, **about)
 
 
