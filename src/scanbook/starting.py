@@ -113,14 +113,17 @@ def _check_name(name: str) -> None:
 def _look(folder: Path, wishes: Wishes) -> tuple[Guess, list[str]]:
     """The guess, and what else lies there, in sentences."""
     listing = list_folder(folder)
-    given = ""
+    given, elsewhere = "", False
     if wishes.labels is not None:
-        given = Path(os.path.relpath(wishes.labels, folder)).as_posix()
-        listing.tables[given] = read_table(Path(wishes.labels))
+        table = Path(wishes.labels)
+        beside = os.path.relpath(table, folder)
+        elsewhere = beside.startswith("..")
+        given = (table if elsewhere else Path(beside)).as_posix()
+        listing.tables[given] = read_table(table)
     headers = patients_in_headers(folder, listing.images)
     guess = guess_folder(listing.images, listing.tables, given=given, wanted=wishes.columns, headers=headers,
                          pattern=wishes.group)  # fmt: skip
-    if given.startswith(".."):  # a table elsewhere is copied: no parameter file points out of the set
+    if elsewhere:  # that table is copied: no parameter file points out of the set
         guess = replace(guess, made=True)
     also = [f"{name} was not looked into: {reason}" for name, reason in listing.unread.items()]
     return guess, also + [f"{listing.others:,} files are neither image nor table"] * bool(listing.others)
