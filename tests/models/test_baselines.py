@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scanbook.models.baselines import RULES, answer, features_of
+from scanbook.models.baselines import RULES, answer, features_of, out_of_fold
 
 N = 120
 LABELS = np.arange(N) % 2
@@ -77,3 +77,16 @@ def test_a_class_that_training_lacks_is_the_least_likely():
 def test_an_unknown_rule_is_refused():
     with pytest.raises(ValueError, match="majority, size, file, border, grey, neighbour"):
         features_of("horoscope", *plain())
+
+
+@pytest.mark.parametrize("rule", ["", "size"])
+def test_out_of_fold_tells_groups_never_seen_where_something_tells_them_and_guesses_where_nothing_does(rule):
+    generator = np.random.default_rng(0)
+    labels, groups = np.arange(80) % 2, (np.arange(80) // 4).astype(str)  # both classes in each group of four
+    width = 100 + 40 * labels
+    told = np.stack([width, np.full(80, 100), width / 100], 1).astype(np.float32)
+    assert (out_of_fold(told, labels, groups, 2, rule=rule).argmax(1) == labels).all()
+    chance = generator.normal(size=(80, 3)).astype(np.float32)
+    known = np.repeat(generator.normal(size=(20, 3)), 4, axis=0).astype(np.float32)  # tells the group and not the class
+    for features in (chance, known):
+        assert 0.25 < (out_of_fold(features, labels, groups, 2, rule=rule).argmax(1) == labels).mean() < 0.75

@@ -115,27 +115,35 @@ def out_of_fold(
 
     features  float32 (N, F)
     labels, groups  (N,) int and text
-    rule      one of RULES: what answers. Without one a linear classifier does, on at most 20 principal components of
-              the images seen
+    rule      one of RULES: what answers. Without one a linear classifier does, see `_linear`
 
     Returns float32 (N, n_classes). Raises ValueError with fewer than two groups of a class.
     """
-    from sklearn.decomposition import PCA
-    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     folds = min(5, *(len(np.unique(groups[labels == k])) for k in np.unique(labels)))
     if folds < 2:
         raise ValueError("a class has a single group: nothing can be learnt about it and tested too")
-    logits = np.full((len(labels), n_classes), _logs(np.zeros(1))[0])
+    logits = np.empty((len(labels), n_classes), np.float32)
     for seen, asked in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(features, labels, groups):
         if rule:
             logits[asked] = answer(rule, features, labels, seen, asked, n_classes, seed)
-            continue
-        parts = min(20, len(seen) - 1, features.shape[1])
-        model = make_pipeline(PCA(parts, random_state=seed), StandardScaler(), LogisticRegression(max_iter=500))
-        model.fit(features[seen], labels[seen])
-        logits[np.ix_(asked, model.classes_)] = _logs(model.predict_proba(features[asked]))
-    return logits.astype(np.float32)
+        else:
+            logits[asked] = _linear(features, labels, seen, asked, n_classes, seed)
+    return logits
+
+
+def _linear(features: np.ndarray, labels: np.ndarray, train: np.ndarray, test: np.ndarray, n_classes: int,
+            seed: int) -> np.ndarray:  # fmt: skip
+    """As `answer`, by logistic regression on at most 20 principal components of the training rows."""
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    parts = min(20, len(train) - 1, features.shape[1])
+    model = make_pipeline(PCA(parts, random_state=seed), StandardScaler(), LogisticRegression(max_iter=500))
+    model.fit(features[train], labels[train])
+    probs = np.zeros((len(test), n_classes))
+    probs[:, model.classes_] = model.predict_proba(features[test])
+    return _logs(probs)

@@ -50,7 +50,7 @@ def choose(device: str = "auto", precision: str = "auto", channels_last: bool | 
         if where == "xla":
             importlib.import_module("torch_xla").device()  # before any backward pass: autograd counts devices once
         torch.empty(1, device=where)
-    except (ImportError, RuntimeError, AssertionError) as error:  # torch's NotImplementedError is a RuntimeError
+    except (ImportError, RuntimeError, AssertionError) as error:  # torch's own kinds are RuntimeErrors
         raise ValueError(f"device {device!r} cannot be used here; use auto or cpu, or install its driver") from error
     able, reason = _multiplies_bfloat16(where)
     if precision != "auto":
