@@ -144,7 +144,9 @@ def test_a_table_elsewhere_is_copied_with_numbers_for_patients(root, tmp_path, m
     table = tmp_path / "elsewhere" / "labels.csv"
     table.parent.mkdir()
     pd.DataFrame(rows, columns=["where", "verdict", "who", "fold"]).to_csv(table, index=False)
-    start("knee", folder, root, Wishes(labels=table, columns=Columns("where", "verdict", "who")))
+    made = start("knee", folder, root, Wishes(labels=table, columns=Columns("where", "verdict", "who")))
+    assert any(line.startswith(f"{table.as_posix()}: 'where' names the file") for line in made.understood)
+    assert not any(str(tmp_path) in file.read_text() for file in (root / "params").iterdir())
     copied = pd.read_csv(root / "params" / "knee.csv", dtype=str)
     assert list(copied.columns) == ["image", "label", "patient", "split"]
     assert copied["patient"].nunique() == 30
