@@ -1,6 +1,7 @@
 """The whole line runs once, small, for all tests that look at its pages, tables and runs."""
 
 import os
+import tempfile
 from types import SimpleNamespace
 
 import pytest
@@ -25,6 +26,18 @@ class ByShare(LoadFileScheduling):
 
     def _split_scope(self, nodeid):
         return share_of(nodeid)
+
+
+def pytest_configure(config):
+    """One drawing of the phantoms for all books of all workers, which inherit the variable."""
+    if not hasattr(config, "workerinput"):
+        config.drawn = tempfile.TemporaryDirectory(prefix="phantoms-", ignore_cleanup_errors=True)
+        os.environ[tiny.DRAWN] = config.drawn.name
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        config.drawn.cleanup()
 
 
 def pytest_xdist_make_scheduler(config, log):

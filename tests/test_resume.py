@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 import tiny
 
-from scanbook import open_study, openings
+from scanbook import cli, open_study, openings
 
 EPOCHS = 40
 RUN = "patient_split-small_cnn-grouped-f0-s0"
+ARMS = ("patient_split", "resnet", "vgg")  # a network of each kind
 OPTIONS = [
     "heart", "--run", RUN, "--set", "cap_per_class=16", "--set", "training.checkpoint_s=0", "--set", "image.size=32",
     "--set", f"arms.patient_split.training.stages=[{{train: all, epochs: {EPOCHS}, rate: 1.0e-3}}]",
@@ -86,12 +87,12 @@ def test_each_look_at_the_test_part_is_counted_and_the_grid_has_none(roots):
         assert log["run"].tolist() == [the_run(root).name]
 
 
-def test_a_run_that_does_not_exist_is_refused_with_those_that_do(roots):
-    command = [sys.executable, "-m", "scanbook", "train", "heart", "--run", "resnet-f9", "--set", "tuning=null"]
-    done = subprocess.run(command, cwd=roots[0], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "no run 'resnet-f9'" in done.stderr
-    assert RUN in done.stderr
+def test_a_run_that_does_not_exist_is_refused_with_those_that_do(roots, monkeypatch, capsys):
+    monkeypatch.chdir(roots[0])
+    assert cli.main(["train", "heart", "--run", "resnet-f9", "--set", "tuning=null"]) == 2
+    said = capsys.readouterr().err
+    assert "no run 'resnet-f9'" in said
+    assert RUN in said
 
 
 def test_two_runs_into_two_empty_folders_predict_the_same_bytes(tmp_path, monkeypatch):
@@ -100,7 +101,9 @@ def test_two_runs_into_two_empty_folders_predict_the_same_bytes(tmp_path, monkey
         root = tiny.copy_of_the_book(tmp_path / name)
         monkeypatch.chdir(root)
         study = open_study("heart", "sample", tiny.shrunk("heart", 16) | {"tuning": None, "image.size": 32})
-        study.train()
-        found.append({r.name: (study.folder / r.name / "predictions.csv").read_bytes() for r in study.runs})
+        runs = [run for run in study.runs if run.arm.name in ARMS]
+        for run in runs:
+            study.train(only=run.stem)
+        found.append({run.name: (study.folder / run.name / "predictions.csv").read_bytes() for run in runs})
     assert found[0] == found[1]
-    assert len(found[0]) == len(study.experiment.arms)
+    assert len(found[0]) == len(ARMS)

@@ -3,6 +3,8 @@
 The tests of the whole line share one run of it; nothing is replaced but counts and sizes.
 """
 
+import fcntl
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,17 +13,36 @@ import nbformat
 import yaml
 
 from scanbook import params
+from scanbook.phantoms import make_phantoms
 
 REPOSITORY = Path(__file__).parents[1]
+DRAWN = "SCANBOOK_TESTS_DRAWN"  # names the folder of the phantoms that all books share; conftest makes it
 FIVE = ("heart", "artery", "xray", "fetal", "lung")
 EPOCH = [{"train": "all", "epochs": 1, "rate": 0.001}]
 TWO_STAGES = [{"train": "head", "epochs": 1, "rate": 0.001}, {"train": "all", "epochs": 1, "rate": 0.001}]
 
 
+def share_phantoms(root: Path) -> None:
+    """Give a book the phantoms of all books, which only read them; whoever comes first draws them.
+
+    Outside of tests nobody names a folder for them, and a book draws its own.
+    """
+    if DRAWN not in os.environ:
+        return
+    drawn = Path(os.environ[DRAWN])
+    with (drawn / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name in FIVE:
+            make_phantoms(name, drawn / "phantoms")
+    (root / "data").mkdir(parents=True)
+    (root / "data" / "phantoms").symlink_to(drawn / "phantoms")
+
+
 def copy_of_the_book(root: Path) -> Path:
-    """Parameters and notebooks in an empty folder, which then is a repository's root."""
+    """Parameters, notebooks and phantoms in an empty folder, which then is a repository's root."""
     for name in ("params", "notebooks"):
         shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    share_phantoms(root)
     return root
 
 
@@ -42,6 +63,7 @@ def small_book(root: Path, cells: Sequence[str], names: Sequence[str] = FIVE, ep
     """Assignments with the smallest network under two deals, in notebooks of the given cells and no words."""
     for folder in ("params", "notebooks"):
         (root / folder).mkdir(parents=True)
+    share_phantoms(root)
     for name in names:
         raw = yaml.safe_load((REPOSITORY / "params" / f"{name}.yaml").read_text(encoding="utf-8"))
         deals = {"random_split": "random", "resnet": raw["split"]["scheme"]}
