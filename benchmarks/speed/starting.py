@@ -1,4 +1,4 @@
-"""Measure how long a notebook's reader waits before the first result, and how long a page takes to render.
+"""Measure how long a notebook's reader waits before the first result, and for a grid of images and a rendered page.
 
     python starting.py JOB.json RESULT.json
 
@@ -26,13 +26,15 @@ PROGRAMS = {
     "show.headline(study)",
 }
 FIGURES = 8  # as many as stand open on a page
+GRID = (4, 8)  # images, and versions of each
 
 
 def measure(todo: dict) -> dict:
-    """Seconds of each program, and of rendering one executed notebook; a list over rounds."""
+    """Seconds of each program, of drawing one grid and of rendering one executed notebook; a list over rounds."""
     with tempfile.TemporaryDirectory() as scratch:
         page = executed_notebook()
         forms = {name: program(code) for name, code in PROGRAMS.items()}
+        forms["draw a grid of 36 tiles"] = grid()
         forms["render a page"] = lambda: render(page, Path(scratch) / "page.html")
         seconds = take_turns(forms, todo["rounds"], warm=1)
         size = (Path(scratch) / "page.html").stat().st_size
@@ -42,6 +44,19 @@ def measure(todo: dict) -> dict:
 def program(code: str) -> Callable[[], None]:
     """A call that runs one line of Python in a fresh interpreter, in the notebooks' folder as a kernel would."""
     return lambda: subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True) and None
+
+
+def grid() -> Callable[[], None]:
+    """A call that draws images of 64 px beside their augmented versions, as each page does once."""
+    import numpy as np
+
+    from scanbook.report import figures
+
+    images, versions = GRID
+    originals = np.random.default_rng(0).integers(0, 255, (images, 64, 64, 1), dtype=np.uint8)
+    augmented = np.repeat(originals[:, None], versions, axis=1) / 255.0
+    labels, texts = ["well", "sick"] * (images // 2), [["mirrored, turned 8°, zoom 1.12"] * versions] * images
+    return lambda: figures.augmentation_grid(originals, augmented, labels, texts) and None
 
 
 def executed_notebook() -> nbformat.NotebookNode:
