@@ -165,6 +165,12 @@ def test_a_set_one_folder_deeper_is_said_not_guessed(tmp_path):
         look(tmp_path / "outer")
 
 
+def test_parts_that_are_not_there_point_to_the_layout_and_not_to_the_classes(tmp_path):
+    class_folders(tmp_path)
+    with pytest.raises(ValueError, match=r"'train', 'test' not found.*found sick, well; set data\.layout$"):
+        look(tmp_path, layout="split_folders")
+
+
 def test_split_folders_one_folder_deeper_are_said_not_guessed(tmp_path):
     for part in ("train", "test"):
         class_folders(tmp_path / "chest_xray" / "chest_xray" / part)

@@ -128,7 +128,8 @@ def _require_folders(folder: Path, root: Path, names: Iterable[str], here: Itera
         hint = f"it seems to lie one folder deeper: set data.folder to {folder.name}/{inner[0]}, or move it up"
     else:
         near = difflib.get_close_matches(missing[0], sorted(here), n=1)
-        hint = "set data.classes to the folders' names" + (f" (did you mean {near[0]!r}?)" if near else "")
+        hint = "set data.layout" if set(names) <= set(PARTS) else "set data.classes to the folders' names"
+        hint += f" (did you mean {near[0]!r}?)" if near else ""
     raise ValueError(f"{text}; {hint}")
 
 
