@@ -129,6 +129,13 @@ def test_a_set_inside_data_needs_no_data_dir(root, monkeypatch):
     assert params.load(root / "params" / "knee.yaml").data.folder == "sets/knee"
 
 
+def test_a_folder_in_place_of_a_table_is_refused_by_name(root):
+    folder = root / "sets" / "knee"
+    folder.mkdir(parents=True)
+    with pytest.raises(ValueError, match="there is no such table"):
+        start("knee", folder, root, Wishes(labels=folder))
+
+
 def test_a_table_elsewhere_is_copied_with_numbers_for_patients(root, tmp_path, monkeypatch):
     folder, rows = tmp_path / "scans", []
     for i in range(60):

@@ -117,7 +117,7 @@ def _look(folder: Path, wishes: Wishes) -> tuple[Guess, list[str]]:
     if wishes.labels is not None:
         table = Path(wishes.labels)
         beside = os.path.relpath(table, folder)
-        elsewhere = Path(beside).parts[0] == ".."
+        elsewhere = ".." in Path(beside).parts
         given = (table if elsewhere else Path(beside)).as_posix()
         listing.tables[given] = read_table(table)
     headers = patients_in_headers(folder, listing.images)
