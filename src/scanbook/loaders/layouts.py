@@ -14,6 +14,7 @@ from scanbook.loaders.walking import files_below, fit_name
 
 LAYOUTS = ("class_folders", "split_folders", "label_table")
 PARTS = ("train", "val", "test")
+CLASS_FOLDERS = ("class folder", "set data.classes to the folders' names")  # what is missing, and what to do
 _SPELLINGS = (
     dict.fromkeys(("train", "training"), "train")
     | dict.fromkeys(("val", "valid", "validation", "dev"), "val")
@@ -45,7 +46,7 @@ def find_in_class_folders(folder: Path, images: str, classes: dict[str, str]) ->
     folder.
     """
     root = images_folder(folder, images)
-    _require_folders(folder, root, classes, _folders(root), "class folder")
+    _require_folders(folder, root, classes, _folders(root), *CLASS_FOLDERS)
     return [_by_class(folder, path, path.relative_to(root).parts, classes) for path in files_below(root)]
 
 
@@ -55,9 +56,9 @@ def find_in_split_folders(folder: Path, images: str, classes: dict[str, str]) ->
     """
     root = images_folder(folder, images)
     parts = {name: part_of(name) for name in _folders(root) if part_of(name)}
-    _require_folders(folder, root, ("train", "test"), [*_folders(root), *parts.values()], "folder")
+    _require_folders(folder, root, ("train", "test"), [*_folders(root), *parts.values()], "folder", "set data.layout")
     here = {name for folder_name in parts for name in _folders(root / folder_name)}
-    _require_folders(folder, root, classes, here, "class folder")
+    _require_folders(folder, root, classes, here, *CLASS_FOLDERS)
     found = []
     for path in files_below(root):
         name, *rest = path.relative_to(root).parts
@@ -116,7 +117,9 @@ def images_folder(folder: Path, images: str) -> Path:
     return folder / images if images != "." else folder
 
 
-def _require_folders(folder: Path, root: Path, names: Iterable[str], here: Iterable[str], what: str) -> None:
+def _require_folders(
+    folder: Path, root: Path, names: Iterable[str], here: Iterable[str], what: str, advice: str
+) -> None:
     names, here = list(names), set(here)
     missing = [name for name in names if name not in here]
     if not missing:
@@ -128,8 +131,7 @@ def _require_folders(folder: Path, root: Path, names: Iterable[str], here: Itera
         hint = f"it seems to lie one folder deeper: set data.folder to {folder.name}/{inner[0]}, or move it up"
     else:
         near = difflib.get_close_matches(missing[0], sorted(here), n=1)
-        hint = "set data.layout" if set(names) <= set(PARTS) else "set data.classes to the folders' names"
-        hint += f" (did you mean {near[0]!r}?)" if near else ""
+        hint = advice + (f" (did you mean {near[0]!r}?)" if near else "")
     raise ValueError(f"{text}; {hint}")
 
 
