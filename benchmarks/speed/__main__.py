@@ -192,6 +192,7 @@ def report(cells: dict[tuple[str, str], dict], other: dict[str, dict], facts: di
         found += goals.preparing_goals(other["preparing"]["seconds"], facts["cores"])
         blocks.append(tables.preparing(other["preparing"]))
     if "starting" in other:
+        found += goals.starting_goals(other["starting"]["seconds"])
         blocks.append(tables.starting(other["starting"]))
     if "layouts" in other:
         blocks.append(tables.layouts(other["layouts"]["cells"]))

@@ -93,6 +93,11 @@ def preparing_goals(seconds: dict[str, list[float]], cores: int) -> list[Goal]:
     return [*on_two, Goal("cache: all cores / full-size Pillow, one after another", plain, 2.0)]
 
 
+def starting_goals(seconds: dict[str, list[float]]) -> list[Goal]:
+    """The goal on drawing: a grid of 36 tiles within half a second."""
+    return [Goal("half a second / a grid of 36 tiles", 0.5 / median(seconds["draw a grid of 36 tiles"]), 1.0)]
+
+
 def _times(rates: dict[str, dict[str, Rate]], network: str, peer: str) -> float | None:
     row = rates.get(network, {})
     return row["epoch"].median / row[peer].median if "epoch" in row and peer in row else None

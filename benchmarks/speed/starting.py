@@ -26,7 +26,6 @@ PROGRAMS = {
     "show.headline(study)",
 }
 FIGURES = 8  # as many as stand open on a page
-GRID = (4, 8)  # images, and versions of each
 
 
 def measure(todo: dict) -> dict:
@@ -52,7 +51,7 @@ def grid() -> Callable[[], None]:
 
     from scanbook.report import figures
 
-    images, versions = GRID
+    images, versions = 4, 8
     originals = np.random.default_rng(0).integers(0, 255, (images, 64, 64, 1), dtype=np.uint8)
     augmented = np.repeat(originals[:, None], versions, axis=1) / 255.0
     labels, texts = ["well", "sick"] * (images // 2), [["mirrored, turned 8°, zoom 1.12"] * versions] * images
