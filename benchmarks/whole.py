@@ -39,7 +39,7 @@ BEGIN, END = "<!-- leakage: written by benchmarks.whole -->", "<!-- /leakage -->
 
 def study_of(name: str, root: Path) -> Study:
     """The quick profile without its cap, its arms replaced by ResNet and VGG under two splits."""
-    overrides: dict = {"cap_per_class": None, "seeds": [0]}  # the rules' one deal
+    overrides: dict = {"cap_per_class": None, "seeds": [0]}  # of the rules; the networks have theirs
     if name in FOLDS:
         overrides["split.folds"] = FOLDS[name]
     if name in EPOCHS:
