@@ -49,7 +49,7 @@ def test_a_published_split_that_leaks_is_dealt_again_and_says_why(study):
     assert (found["patients"], found["images"], found["pixels"]) == (1, 1, 1)
     assert found["train_sick"] == pytest.approx(8 / 15)  # one well child is set aside: its picture is called sick
     assert found["size_low"] < found["size"] < found["size_high"]
-    assert found["size"] > 0.6  # half of the training images are wide, and none of the test
+    assert found["size"] > 0.6 > found["size_low"]  # half of the training images are wide, and none of the test
 
 
 def test_every_file_is_somewhere_in_the_flow(study):

@@ -19,7 +19,6 @@ from scanbook.report.pages import LIMIT
 
 PAGES = (*tiny.FIVE, "summary")
 ALL = (*PAGES, "index")
-ROWS = 5  # of a table that axe is shown: the others are like them, and it measures the colours of every cell
 
 
 def page(book, name):
@@ -54,7 +53,6 @@ def test_every_planned_run_is_done_and_the_three_tables_lie_beside_them(book, na
 def test_a_page_asks_for_nothing_complains_of_nothing_and_passes_axe(book, browser, name):
     with looking.visit(browser, page(book, name)) as (shown, seen):
         shown.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-        shown.evaluate(f"document.querySelectorAll('tbody tr:nth-child(n+{ROWS + 1})').forEach(row => row.remove())")
         problems = looking.axe(shown)
         assert seen.requests == []
         assert seen.errors == []

@@ -3,7 +3,6 @@
 The tests of the whole line share one run of it; nothing is replaced but counts and sizes.
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import yaml
+from filelock import FileLock
 
 from scanbook import params
 from scanbook.phantoms import make_phantoms
@@ -30,8 +30,7 @@ def share_phantoms(root: Path) -> None:
     if DRAWN not in os.environ:
         return
     drawn = Path(os.environ[DRAWN])
-    with (drawn / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(drawn / "lock"):
         for name in FIVE:
             make_phantoms(name, drawn / "phantoms")
     (root / "data").mkdir(parents=True)

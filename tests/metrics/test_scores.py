@@ -221,9 +221,9 @@ def test_a_positive_class_that_is_none_is_refused():
         score_table(toy(), BINARY, "ill")
 
 
-def test_fourteen_networks_of_the_usual_size_take_seconds_of_a_processor():
+def test_fourteen_networks_of_the_usual_size_take_seconds():
     data = toy(n_groups=150, images=2)
-    start = time.process_time()
+    start = time.perf_counter()
     for _ in range(14):
         score_table(data, BINARY, "sick")
-    assert time.process_time() - start < 10
+    assert time.perf_counter() - start < 10
